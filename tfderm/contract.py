@@ -1,0 +1,110 @@
+"""The model contract: what pixels and outputs mean, written once in Python and carried inside the `.tflite`."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfderm.errors import InputError
+
+CONTRACT_VERSION = 1
+TASKS = ("severity", "classification")
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The image a model eats: uint8 RGB of a fixed size; normalisation is inside the graph.
+
+    `resize` names the one resize every client performs (`tfderm.runtime.preprocess`): upright by EXIF, stretched to
+    `image_size` (height, width), bilinear, half-pixel centres, antialiased, 22-bit integer weights.
+    """
+
+    image_size: tuple[int, int]
+    name: str = "image"
+    channels: str = "RGB"
+    dtype: str = "uint8"
+    resize: str = "bilinear-half-pixel-antialias-22bit"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One named output of the model.
+
+    Args:
+        name: signature name, e.g. "severity".
+        kind: "severity", "probabilities" or "location_map".
+        shape: without the batch axis.
+        range: smallest and largest meaningful value; clients clip to it.
+        unit: e.g. "PASI region score"; empty for probabilities.
+        stride: of a location map: input pixels per cell.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    range: tuple[float, float]
+    unit: str = ""
+    stride: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """Everything a client must know of a model, with JSON form.
+
+    Args:
+        recipe: name of the recipe, with its variant (`psenet:demo`).
+        task: one of `TASKS`.
+        image: the image input.
+        outputs: named outputs.
+        labels: class labels in the order of the probabilities; empty for severity.
+        label_names: label -> words for people.
+        intended_use: plain statement shown wherever the model runs.
+        licence: licence of the weights, which follows that of the training data.
+        training: provenance: data name, whether it is synthetic, data fingerprint, seed, versions.
+    """
+
+    recipe: str
+    task: str
+    image: ImageInput
+    outputs: tuple[Output, ...]
+    labels: tuple[str, ...] = ()
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    intended_use: str = "Research use only. Not a medical device; not for diagnosis or treatment decisions."
+    licence: str = "unspecified"
+    training: Mapping[str, Any] = field(default_factory=dict)
+    version: int = CONTRACT_VERSION
+
+    def output(self, kind: str) -> Output:
+        """The first output of this kind."""
+        return next(output for output in self.outputs if output.kind == kind)
+
+    def outputs_of_kind(self, kind: str) -> tuple[Output, ...]:
+        return tuple(output for output in self.outputs if output.kind == kind)
+
+    def to_json(self) -> dict[str, Any]:
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ModelContract":
+        """Inverse of `to_json`.
+
+        Raises:
+            InputError: a field is missing or unknown, or the version is not the one this release reads.
+        """
+        if value.get("version") != CONTRACT_VERSION:
+            raise InputError(
+                f"contract version {value.get('version')!r} cannot be read: expected {CONTRACT_VERSION}; "
+                "export the model again with this release."
+            )
+        try:
+            fields = dict(value)
+            image = dict(fields.pop("image"))
+            image["image_size"] = tuple(image["image_size"])
+            outputs = tuple(
+                Output(**{**output, "shape": tuple(output["shape"]), "range": tuple(output["range"])})
+                for output in fields.pop("outputs")
+            )
+            return cls(image=ImageInput(**image), outputs=outputs, labels=tuple(fields.pop("labels")), **fields)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"contract: missing or unknown field ({error}); export the model again.") from None

@@ -1,0 +1,177 @@
+"""A recipe: everything that decides a training run, in one frozen dataclass with a JSON form."""
+
+import ast
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from tfderm.contract import TASKS
+from tfderm.errors import InputError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training image; every field 0 or False means none.
+
+    Args:
+        horizontal_flip: mirror left-right with probability 1/2.
+        vertical_flip: mirror top-bottom with probability 1/2.
+        rotation: largest rotation, degrees.
+        zoom: largest relative change of scale, 0..0.5.
+        brightness: largest additive change, as a fraction of 255.
+        contrast: largest relative change of contrast about the image mean.
+        saturation: largest relative change of saturation.
+    """
+
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    rotation: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, on what, how; one per paper, a row of its tables is a variant made with `dataclasses.replace`.
+
+    Args:
+        name: as in `tfderm train NAME`; a variant is `NAME:VARIANT`.
+        paper: citation.
+        task: "severity" (regression of the region score, 0..72) or "classification".
+        model: a name known to `tfderm.create_model`.
+        model_options: keyword arguments of that model.
+        image_size: height, width in pixels.
+        labels: classes, in the order of the outputs; empty for severity.
+        label_names: label -> words for people.
+        label_aliases: other spellings found in published tables -> label.
+        ignored_labels: labels of the data that this recipe leaves out, and says so.
+        data: default source of data, as `--data` takes it; empty where the user must give one.
+        augmentation: random changes of training images.
+        batch_size: images per step (with `pairs="random"`: two per pair).
+        epochs: passes over the training split.
+        optimizer: "adam" or "sgd" (momentum 0.9).
+        learning_rate: peak learning rate.
+        learning_rate_schedule: "constant", or "cosine" (down to 0 over the run, after 5 % linear warm-up).
+        weight_decay: L2 penalty on kernels, as the coefficient of the gradient (weight_decay * w).
+        pairs: severity only: "random" (a batch is image pairs drawn anew every step), "all" (every pair within the
+            batch), "none" (no pair loss).
+        loss_weights: weights of the loss terms (paper 1, eq. 9: location 1.0, pair 0.2, regression 0.2).
+        class_balance: classification only: weigh classes inversely to their frequency in the loss.
+        select_best: keep the weights of the epoch with the best validation loss rather than the last.
+        folds: number of folds the corpus is divided into.
+        fold: the one held out for testing.
+        validation_fraction: share of the remaining groups held out for validation.
+        seed: of initialisation, order, pairs and augmentation.
+        claim: the figures the paper reports, for reports that print both.
+    """
+
+    name: str
+    paper: str
+    task: str
+    model: str
+    image_size: tuple[int, int]
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    label_aliases: Mapping[str, str] = field(default_factory=dict)
+    ignored_labels: tuple[str, ...] = ()
+    data: str = ""
+    augmentation: Augmentation = Augmentation()
+    batch_size: int = 16
+    epochs: int = 30
+    optimizer: str = "adam"
+    learning_rate: float = 1e-4
+    learning_rate_schedule: str = "constant"
+    weight_decay: float = 0.0
+    pairs: str = "none"
+    loss_weights: Mapping[str, float] = field(default_factory=dict)
+    class_balance: bool = False
+    select_best: bool = False
+    folds: int = 5
+    fold: int = 0
+    validation_fraction: float = 0.1
+    seed: int = 0
+    claim: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("task", TASKS),
+            ("optimizer", ("adam", "sgd")),
+            ("learning_rate_schedule", ("constant", "cosine")),
+            ("pairs", ("random", "all", "none")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"`{name}` must be one of {', '.join(allowed)}. Received: {name}={getattr(self, name)!r}")
+        for name, low in (("batch_size", 1), ("epochs", 1), ("folds", 2), ("fold", 0), ("seed", 0)):
+            if getattr(self, name) < low:
+                raise InputError(f"`{name}` must be at least {low}. Received: {name}={getattr(self, name)}")
+        if self.fold >= self.folds:
+            raise InputError(f"`fold` must be below `folds` ({self.folds}). Received: fold={self.fold}")
+        if self.learning_rate <= 0 or not 0 < self.validation_fraction < 1:
+            raise InputError(
+                "`learning_rate` must be positive and `validation_fraction` between 0 and 1. "
+                f"Received: learning_rate={self.learning_rate}, validation_fraction={self.validation_fraction}"
+            )
+        if self.pairs == "random" and self.batch_size % 2:
+            raise InputError(f"`batch_size` must be even with random pairs. Received: batch_size={self.batch_size}")
+        if (self.task == "classification") != bool(self.labels):
+            raise InputError(f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}")
+
+    def to_json(self) -> dict[str, Any]:
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Recipe":
+        """Inverse of `to_json`. Raises `InputError` for a field this release does not know."""
+        unknown = set(value) - {f.name for f in dataclasses.fields(cls)}
+        if unknown:
+            raise InputError(f"recipe: unknown field {', '.join(sorted(unknown))}; it was written by another release.")
+        fields = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        return cls(**{**fields, "augmentation": Augmentation(**value["augmentation"])})
+
+    def with_settings(self, settings: list[str]) -> "Recipe":
+        """Apply `key=value` strings; `model_options.width=16` and `augmentation.zoom=0.1` reach inside.
+
+        Raises:
+            InputError: no such field, or a value of the wrong type.
+        """
+        changes: dict[str, Any] = {}
+        types = get_type_hints(type(self))
+        for setting in settings:
+            key, separator, text = setting.partition("=")
+            outer, _, inner = key.partition(".")
+            if not separator or outer not in types:
+                raise InputError(f"--set takes key=value with a field of the recipe ({', '.join(types)}). Received: {setting}")
+            current = changes.get(outer, getattr(self, outer))
+            if inner and dataclasses.is_dataclass(current):
+                if not hasattr(current, inner):
+                    raise InputError(f"--set {setting}: {outer} has no field {inner!r}.")
+                changes[outer] = dataclasses.replace(current, **{inner: _parse(setting, text, getattr(current, inner))})
+            elif inner and isinstance(current, Mapping):
+                changes[outer] = {**current, inner: _parse(setting, text, current.get(inner))}
+            elif inner:
+                raise InputError(f"--set {setting}: {outer} has no fields.")
+            else:
+                changes[outer] = _parse(setting, text, current)
+        return dataclasses.replace(self, **changes)
+
+
+def _parse(setting: str, text: str, current: Any) -> Any:
+    """The value of a setting, with the type of the value it replaces (a literal where there is none)."""
+    if isinstance(current, str):
+        return text
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if isinstance(current, tuple) and isinstance(value, (tuple, list)):
+        return tuple(value)
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if current is not None and type(value) is not type(current):
+        raise InputError(f"--set {setting}: expected {type(current).__name__}, received {type(value).__name__}.")
+    return value

@@ -1,0 +1,66 @@
+"""A run: the folder that training writes and that evaluation and export read."""
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tfderm.contract import ModelContract
+from tfderm.errors import InputError
+from tfderm.files import read_json
+from tfderm.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths and parsed files of a run folder.
+
+    Files: `recipe.json contract.json environment.json splits.csv history.csv model.keras checkpoints/ metrics.json
+    predictions.csv figures/ report.html`.
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Raises `InputError` where `path` holds no run."""
+        path = Path(path)
+        if not (path / "recipe.json").is_file():
+            raise InputError(f"{path} is not a run: it has no recipe.json. Give the folder that `tfderm train -o` wrote.")
+        return cls(path)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return Recipe.from_json(read_json(self.path / "recipe.json"))
+
+    @cached_property
+    def contract(self) -> ModelContract:
+        return ModelContract.from_json(read_json(self.path / "contract.json"))
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """Versions, backend, devices, and under `data` the source, its fingerprint and whether it is synthetic."""
+        return read_json(self.path / "environment.json")
+
+    @cached_property
+    def splits(self) -> dict[str, str]:
+        """Image (as the manifest names it) -> "train", "validation" or "test"."""
+        with open(self.path / "splits.csv", newline="", encoding="utf-8") as file:
+            return {row["image"]: row["split"] for row in csv.DictReader(file)}
+
+    @property
+    def model_path(self) -> Path:
+        """The trained model. Raises `InputError` where training has not finished."""
+        path = self.path / "model.keras"
+        if not path.is_file():
+            raise InputError(f"{self.path} is not trained: model.keras is absent. Finish with `tfderm train --resume -o {self.path}`.")
+        return path
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"

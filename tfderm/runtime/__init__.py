@@ -1,0 +1,1 @@
+"""What runs a bundle: NumPy, Pillow and LiteRT, no TensorFlow."""
