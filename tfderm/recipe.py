@@ -105,7 +105,8 @@ class Recipe:
             ("pairs", ("random", "all", "none")),
         ):
             if getattr(self, name) not in allowed:
-                raise InputError(f"`{name}` must be one of {', '.join(allowed)}. Received: {name}={getattr(self, name)!r}")
+                received = f"{name}={getattr(self, name)!r}"
+                raise InputError(f"`{name}` must be one of {', '.join(allowed)}. Received: {received}")
         for name, low in (("batch_size", 1), ("epochs", 1), ("folds", 2), ("fold", 0), ("seed", 0)):
             if getattr(self, name) < low:
                 raise InputError(f"`{name}` must be at least {low}. Received: {name}={getattr(self, name)}")
@@ -119,7 +120,9 @@ class Recipe:
         if self.pairs == "random" and self.batch_size % 2:
             raise InputError(f"`batch_size` must be even with random pairs. Received: batch_size={self.batch_size}")
         if (self.task == "classification") != bool(self.labels):
-            raise InputError(f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}")
+            raise InputError(
+                f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -145,7 +148,7 @@ class Recipe:
             key, separator, text = setting.partition("=")
             outer, _, inner = key.partition(".")
             if not separator or outer not in types:
-                raise InputError(f"--set takes key=value with a field of the recipe ({', '.join(types)}). Received: {setting}")
+                raise InputError(f"--set takes key=value, key one of: {', '.join(types)}. Received: {setting}")
             current = changes.get(outer, getattr(self, outer))
             if inner and dataclasses.is_dataclass(current):
                 if not hasattr(current, inner):

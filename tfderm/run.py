@@ -27,7 +27,7 @@ class Run:
         """Raises `InputError` where `path` holds no run."""
         path = Path(path)
         if not (path / "recipe.json").is_file():
-            raise InputError(f"{path} is not a run: it has no recipe.json. Give the folder that `tfderm train -o` wrote.")
+            raise InputError(f"{path} is not a run: no recipe.json. Give the folder that `tfderm train -o` wrote.")
         return cls(path)
 
     @cached_property
@@ -54,7 +54,10 @@ class Run:
         """The trained model. Raises `InputError` where training has not finished."""
         path = self.path / "model.keras"
         if not path.is_file():
-            raise InputError(f"{self.path} is not trained: model.keras is absent. Finish with `tfderm train --resume -o {self.path}`.")
+            raise InputError(
+                f"{self.path} is not trained: model.keras is absent. "
+                f"Finish with `tfderm train {self.recipe.name} --resume -o {self.path}`."
+            )
         return path
 
     @property

@@ -21,7 +21,13 @@ RECIPE = Recipe(
     label_aliases={"nevus": "nv", "pigmented benign keratosis": "bkl", "benign keratosis": "bkl", "melanoma": "mel"},
     ignored_labels=("akiec", "bcc", "df", "vasc"),
     augmentation=Augmentation(
-        horizontal_flip=True, vertical_flip=True, rotation=180.0, zoom=0.1, brightness=0.05, contrast=0.1, saturation=0.1
+        horizontal_flip=True,
+        vertical_flip=True,
+        rotation=180.0,
+        zoom=0.1,
+        brightness=0.05,
+        contrast=0.1,
+        saturation=0.1,
     ),
     batch_size=32,
     epochs=20,

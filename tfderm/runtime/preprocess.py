@@ -45,7 +45,7 @@ def decode(source: Path | str | bytes, name: str | None = None) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(
-                    f"{name}: {image.width}x{image.height} pixels exceed the limit of {MAX_PIXELS:,}; scale it down first."
+                    f"{name}: {image.width}x{image.height} pixels exceed the limit of {MAX_PIXELS:,}; scale it down."
                 )
             image.load()
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
