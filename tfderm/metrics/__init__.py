@@ -1,0 +1,40 @@
+"""Metrics of severity and of classes: NumPy functions over a whole split, Keras metrics to watch while training.
+
+The Keras metrics are loaded when first used, so that NumPy users need no Keras.
+"""
+
+import importlib
+
+from tfderm.metrics.bootstrap import Interval, bootstrap_interval, paired_difference
+from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
+from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
+from tfderm.metrics.severity import mean_absolute_error, pair_accuracy
+
+_KERAS_METRICS = {
+    "MeanClassRecall": "tfderm.metrics.streaming_mean_class_recall",
+    "PairAccuracy": "tfderm.metrics.streaming_pair_accuracy",
+}
+
+__all__ = [
+    "Interval",
+    "MeanClassRecall",
+    "PairAccuracy",
+    "ReliabilityBins",
+    "accuracy",
+    "bootstrap_interval",
+    "class_recalls",
+    "confusion_matrix",
+    "cross_entropy",
+    "expected_calibration_error",
+    "mean_absolute_error",
+    "mean_class_recall",
+    "pair_accuracy",
+    "paired_difference",
+    "reliability_bins",
+]
+
+
+def __getattr__(name: str):
+    if name in _KERAS_METRICS:
+        return getattr(importlib.import_module(_KERAS_METRICS[name]), name)
+    raise AttributeError(f"module 'tfderm.metrics' has no attribute {name!r}")
