@@ -1,0 +1,38 @@
+"""PSENet: psoriasis severity and lesion location from one photograph (paper 1, figures 1 and 2)."""
+
+import keras
+
+from tfderm.layers import ScoreRefine
+from tfderm.models.backbones.psenet import STRIDES, psenet_backbone, scaled
+from tfderm.models.normalization import image_input, normalize
+
+
+def psenet(image_size=(800, 1024), width=1.0, weight_decay=0.0):
+    """One sub-network of the siamese structure: what runs after training.
+
+    Args:
+        image_size: height, width in pixels; the paper's is 800, 1024.
+        width: multiplies all channel counts; 1.0 is the paper-sized network.
+        weight_decay: coefficient of the gradient weight_decay * w on every kernel, added to the loss as L2.
+
+    Returns:
+        Functional model: `image` (B, height, width, 3) uint8 RGB to
+        `severity` (B, 1), the region score in PASI points (0..72 meaningful), and
+        `location_map_8` ... `location_map_128` (B, ceil(height / stride), ceil(width / stride), 1) in 0..1.
+    """
+    regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
+    image = image_input(image_size)
+    feature_maps = psenet_backbone(normalize(image), width, regularizer)
+    scores, location_maps = ScoreRefine(
+        features=scaled(256, width),
+        bottleneck=scaled(64, width),
+        kernel_regularizer=regularizer,
+        name="score_refine",
+    )(feature_maps)
+    severity = keras.layers.Dense(
+        1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), name="severity"
+    )(scores)
+    outputs = {"severity": severity}
+    for stride, location_map in zip(STRIDES, location_maps, strict=True):
+        outputs[f"location_map_{stride}"] = location_map
+    return keras.Model(image, outputs, name="psenet")

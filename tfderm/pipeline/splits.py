@@ -1,0 +1,128 @@
+"""Train, validation and test: split by patient (lesion where there is no patient), stratified, written to a file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfderm.datasets.corpus import Record
+from tfderm.datasets.manifest import read_table
+from tfderm.errors import InputError
+from tfderm.files import write_csv
+from tfderm.recipe import Recipe
+
+SPLITS = ("train", "validation", "test")
+# Upper ends of the score ranges of paper 1, figure 4: 0-5, 5-10, 10-15, 15-20, > 20.
+SEVERITY_RANGES = (5.0, 10.0, 15.0, 20.0)
+
+
+def make_splits(records: Sequence[Record], recipe: Recipe) -> dict[str, str]:
+    """Divide records by group; classes (or severity ranges) keep their shares as far as groups allow.
+
+    The groups are dealt into `recipe.folds` folds that depend on `recipe.seed` alone; fold `recipe.fold` is the test
+    split, and a share `recipe.validation_fraction` of the others' groups is the validation split.
+
+    Returns:
+        image -> "train", "validation" or "test".
+
+    Raises:
+        InputError: a record has no group, or there are too few groups.
+    """
+    for record in records:
+        if not record.group:
+            raise InputError(
+                f"{record.image}: neither patient_id nor lesion_id is known, so photographs of one patient could land "
+                "in two splits; write a manifest with `tfderm data convert FOLDER --to manifest -o OUT` and fill in "
+                "patient_id."
+            )
+    groups = np.array([record.group for record in records])
+    strata = _strata(records)
+    num_groups = len(set(groups.tolist()))
+    if num_groups <= recipe.folds:
+        raise InputError(
+            f"{recipe.folds} folds need more than {recipe.folds} patients or lesions, the data has {num_groups}; "
+            f"add data or lower the number with --set folds={max(num_groups - 1, 2)}."
+        )
+    test = _fold(strata, groups, recipe.folds, recipe.fold, recipe.seed)
+    rest = np.flatnonzero(~test)
+    parts = min(max(round(1 / recipe.validation_fraction), 2), len(set(groups[rest].tolist())))
+    validation = np.zeros(len(records), bool)
+    if parts >= 2:
+        validation[rest] = _fold(strata[rest], groups[rest], parts, 0, recipe.seed)
+    names = np.where(test, "test", np.where(validation, "validation", "train"))
+    if empty := set(SPLITS) - set(names.tolist()):
+        raise InputError(
+            f"Split {sorted(empty)[0]} is empty: {num_groups} patients or lesions are too few for {recipe.folds} "
+            "folds; add data or lower --set folds=…."
+        )
+    return {record.image: str(name) for record, name in zip(records, names, strict=True)}
+
+
+def write_splits(path: Path | str, records: Sequence[Record], splits: Mapping[str, str]) -> None:
+    """Write a CSV with the columns image, group, split, one row per record."""
+    rows = ({"image": item.image, "group": item.group, "split": splits[item.image]} for item in records)
+    write_csv(path, ("image", "group", "split"), rows)
+
+
+def read_splits(path: Path | str) -> dict[str, str]:
+    """Image -> split, from a file with the columns image and split.
+
+    Raises:
+        InputError: a column is missing, an image is listed twice, or a split has another name.
+    """
+    path = Path(path)
+    splits: dict[str, str] = {}
+    for line, row in read_table(path):
+        if not {"image", "split"} <= set(row):
+            raise InputError(f"{path}, line 1: columns image and split are needed. Received: {', '.join(row)}.")
+        if not line:
+            continue
+        if row["split"] not in SPLITS or row["image"] in splits:
+            raise InputError(
+                f"{path}, line {line}: every image has one split out of {', '.join(SPLITS)}. "
+                f"Received: {row['image']}, {row['split']!r}."
+            )
+        splits[row["image"]] = row["split"]
+    return splits
+
+
+def check_splits(records: Sequence[Record], splits: Mapping[str, str]) -> None:
+    """Raise `InputError` where a record has no split or a group lies in two."""
+    seen: dict[str, tuple[str, str]] = {}
+    for record in records:
+        if record.image not in splits:
+            raise InputError(f"{record.image} has no split; make the splits again with `tfderm data split`.")
+        split = splits[record.image]
+        other, image = seen.setdefault(record.group, (split, record.image))
+        if other != split:
+            kind = "patient" if record.patient_id else "lesion"
+            raise InputError(
+                f"Leak: {kind} {record.group} is in {other} ({image}) and in {split} ({record.image}); "
+                "make the splits again with `tfderm data split`."
+            )
+
+
+def _strata(records: Sequence[Record]) -> np.ndarray:
+    if records and all(record.label is not None for record in records):
+        return np.array([record.label for record in records])
+    scores = np.array([np.nan if record.severity is None else record.severity for record in records])
+    return np.digitize(scores, SEVERITY_RANGES, right=True)
+
+
+def _fold(strata: np.ndarray, groups: np.ndarray, folds: int, fold: int, seed: int) -> np.ndarray:
+    """Mask of the records in one of `folds` stratified folds."""
+    import warnings
+
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    # Scikit-learn refuses data whose every class is rarer than the number of folds: deal those out as one class.
+    if np.unique(strata, return_counts=True)[1].max(initial=0) < folds:
+        strata = np.zeros(len(strata), int)
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class with fewer images than folds is missing from some: the report shows the counts.
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        indices = list(splitter.split(strata, strata, groups))[fold][1]
+    mask = np.zeros(len(strata), bool)
+    mask[indices] = True
+    return mask

@@ -1,0 +1,76 @@
+"""The training loop: epochs that can be stopped at any moment and continued as if nothing had happened."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from tfderm.errors import Interrupted
+from tfderm.files import write_csv
+from tfderm.pipeline.input_pipeline import InputPipeline
+from tfderm.recipe import Recipe
+from tfderm.run import Run
+from tfderm.training.callbacks import ProgressBar, StopOnNaN
+from tfderm.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tfderm.training.objective import compile_model
+
+CHECKPOINT = "latest.npz"
+
+
+def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation: InputPipeline, run: Run) -> None:
+    """Train `model` in place, from the run's checkpoint where there is one.
+
+    Everything random in an epoch follows from the recipe's seed and the epoch's number, and the checkpoint holds every
+    variable, so that an interrupted run gives the losses of an uninterrupted one.
+
+    Raises:
+        CheckFailed: a loss is not a number.
+        Interrupted: the user stopped the run (Ctrl-C); it can be resumed.
+    """
+    steps = len(training.order(0))
+    compile_model(model, recipe, steps)
+    checkpoint = run.checkpoints / CHECKPOINT
+    for leftover in run.checkpoints.glob(".*"):
+        leftover.unlink()
+    progress = load_checkpoint(checkpoint, model) if checkpoint.is_file() else Progress()
+    try:
+        with SummaryWriter(str(run.path / "tensorboard")) as board:
+            for epoch in range(progress.epoch, recipe.epochs):
+                row = _epoch(model, recipe, training, validation, epoch, steps)
+                progress.epoch = epoch + 1
+                progress.history.append(row)
+                if recipe.select_best and row["val_loss"] < progress.best_loss:
+                    progress.best_loss = row["val_loss"]
+                    progress.best_weights = [np.asarray(variable) for variable in model.variables]
+                save_checkpoint(checkpoint, model, progress)
+                _log(run.path, board, progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped after {progress.epoch} of {recipe.epochs} epochs; continue with "
+            f"`tfderm train {recipe.name} --resume -o {run.path}`."
+        ) from None
+    if progress.best_weights is not None:
+        for variable, value in zip(model.variables, progress.best_weights, strict=True):
+            variable.assign(value)
+
+
+def _epoch(model, recipe, training, validation, epoch, steps) -> dict[str, float]:
+    history = model.fit(
+        training.dataset(epoch),
+        validation_data=validation.dataset() if validation.records else None,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        verbose=0,
+        callbacks=[StopOnNaN(training, epoch), ProgressBar(epoch, recipe.epochs, steps)],
+    ).history
+    return {"epoch": epoch + 1, **{name: float(values[-1]) for name, values in history.items()}}
+
+
+def _log(folder: Path, board: SummaryWriter, progress: Progress) -> None:
+    row = progress.history[-1]
+    write_csv(folder / "history.csv", list(row), progress.history)
+    for name, value in row.items():
+        if name != "epoch":
+            board.add_scalar(name, value, row["epoch"])
+    board.flush()

@@ -1,0 +1,48 @@
+"""What a task minimises and watches: losses, metrics and optimizer of a recipe."""
+
+import keras
+
+from tfderm.losses import LocationFocalLoss, SeverityLoss
+from tfderm.recipe import Recipe
+
+_WARM_UP = 0.05
+
+
+def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Attach optimizer, losses and metrics.
+
+    Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
+    while Keras averages over images. Classification: cross-entropy, with the class weights of the input pipeline.
+    """
+    if recipe.task == "severity":
+        weights = {"location": 1.0, "pair": 0.2, "regression": 0.2, **recipe.loss_weights}
+        losses = {"severity": SeverityLoss(recipe.pairs, weights["pair"], weights["regression"])}
+        loss_weights = {"severity": 1.0}
+        for name in model.output:
+            if name.startswith("location_map_"):
+                losses[name] = LocationFocalLoss()
+                loss_weights[name] = 2 * weights["location"]
+        metrics = {"severity": [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]}
+        model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
+    else:
+        model.compile(
+            _optimizer(recipe, steps_per_epoch),
+            loss={"probabilities": keras.losses.SparseCategoricalCrossentropy()},
+            metrics={"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
+        )
+
+
+def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    rate = recipe.learning_rate
+    if recipe.learning_rate_schedule == "cosine":
+        total = max(recipe.epochs * steps_per_epoch, 1)
+        warm_up = min(max(int(_WARM_UP * total), 1), total - 1)
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warm_up else rate,
+            decay_steps=max(total - warm_up, 1),
+            warmup_target=rate if warm_up else None,
+            warmup_steps=warm_up,
+        )
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9)
+    return keras.optimizers.Adam(rate)

@@ -1,0 +1,177 @@
+"""`train`: Recipe -> Run."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import tfderm
+from tfderm import datasets, models
+from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.datasets.corpus import Corpus, Record
+from tfderm.errors import InputError
+from tfderm.files import atomic_path, write_csv, write_json
+from tfderm.pipeline.input_pipeline import InputPipeline
+from tfderm.pipeline.splits import check_splits, make_splits, write_splits
+from tfderm.recipe import Recipe
+from tfderm.run import Run
+from tfderm.training.environment import describe_environment
+from tfderm.training.fit import fit
+
+
+def train(
+    recipe: Recipe, *, data: str | None = None, output: Path | str, resume: bool = False, initial: Path | None = None
+) -> Run:
+    """Train a recipe and write the run folder.
+
+    Args:
+        recipe: what to train.
+        data: source of data as `tfderm.datasets.load` takes it; by default the recipe's.
+        output: the run folder. A new run needs a folder that holds no run.
+        resume: continue the run in `output` from its last finished epoch.
+        initial: a run whose weights to start from; tensors of equal name and shape are taken.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: unusable data, or `output` holds a run and `resume` is False, or another recipe's run.
+        CheckFailed: a loss is not a number.
+        Interrupted: stopped by the user; `resume` continues.
+    """
+    output = Path(output)
+    source = data or recipe.data
+    if not source:
+        raise InputError(f"Recipe {recipe.name} has no data of its own: give --data MANIFEST, a folder or a known set.")
+    if resume:
+        run = _resumable(output, recipe)
+        if (output / "model.keras").is_file():
+            return run
+    elif (output / "recipe.json").exists():
+        raise InputError(f"{output} holds a run already: continue it with --resume, or choose another folder.")
+
+    corpus = datasets.load(source)
+    selection = datasets.select(corpus, recipe)
+    if selection.left_out:
+        print(selection.summary(), file=sys.stderr)
+    keras.utils.set_random_seed(recipe.seed)
+    model = models.create_model(recipe.model, **_model_options(recipe))
+    if resume:
+        splits = run.splits
+        if run.environment["data"]["fingerprint"] != corpus.fingerprint:
+            raise InputError(f"{source} has changed since the run in {output} began; start a new run.")
+    else:
+        splits = make_splits(selection.records, recipe)
+        run = _write_run(output, recipe, model, corpus, source, selection, splits)
+    check_splits(selection.records, splits)
+    part = {
+        name: [record for record in selection.records if splits[record.image] == name]
+        for name in ("train", "validation", "test")
+    }
+    print(
+        f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
+        f"{model.count_params():,} parameters, {keras.backend.backend()} backend",
+        file=sys.stderr,
+    )
+    strides = [spec.stride for spec in run.contract.outputs_of_kind("location_map")]
+    if not resume:
+        _start_from(model, recipe, part["train"], initial)
+    fit(
+        model,
+        recipe,
+        InputPipeline(corpus, part["train"], recipe, strides, training=True),
+        InputPipeline(corpus, part["validation"], recipe, strides, training=False),
+        run,
+    )
+    with atomic_path(output / "model.keras") as temporary:
+        model.save(temporary)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    return run
+
+
+def _model_options(recipe: Recipe) -> dict:
+    options = {"image_size": recipe.image_size, "weight_decay": recipe.weight_decay, **recipe.model_options}
+    return options | ({"num_classes": len(recipe.labels)} if recipe.labels else {})
+
+
+def _resumable(output: Path, recipe: Recipe) -> Run:
+    run = Run.open(output)
+    if run.recipe != Recipe.from_json(recipe.to_json()):
+        changed = [key for key, value in recipe.to_json().items() if run.recipe.to_json()[key] != value]
+        raise InputError(f"{output} was trained with another {', '.join(changed)}; resume with its own settings.")
+    return run
+
+
+def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits) -> Run:
+    """Write what is known before training; `recipe.json` last, because it makes the folder a run."""
+    data = {
+        "source": str(source) if ":" in str(source) else str(Path(source).resolve()),
+        "name": corpus.name,
+        "synthetic": corpus.synthetic,
+        "licence": corpus.licence,
+        "fingerprint": corpus.fingerprint,
+        "num_images": len(selection.records),
+        "num_left_out": len(selection.left_out),
+    }
+    environment = describe_environment()
+    contract = contract_of(recipe, model, corpus)
+    write_json(output / "environment.json", {**environment, "data": data})
+    write_splits(output / "splits.csv", selection.records, splits)
+    left_out = [{"image": image, "reason": reason} for image, reason in selection.left_out]
+    write_csv(output / "left_out.csv", ["image", "reason"], left_out)
+    write_json(output / "contract.json", contract.to_json())
+    write_json(output / "recipe.json", recipe.to_json())
+    return Run(output)
+
+
+def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelContract:
+    """The contract of a model trained by this recipe on this corpus."""
+    outputs = []
+    for name, tensor in model.output.items():
+        shape = tuple(tensor.shape[1:])
+        if name == "severity":
+            outputs.append(Output(name, "severity", shape, (0.0, 72.0), unit="PASI region score"))
+        elif name.startswith("location_map_"):
+            outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
+        else:
+            outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
+    return ModelContract(
+        recipe=recipe.name,
+        task=recipe.task,
+        image=ImageInput(recipe.image_size),
+        outputs=tuple(outputs),
+        labels=recipe.labels,
+        label_names=dict(recipe.label_names),
+        licence=corpus.licence,
+        training={
+            "data": corpus.name,
+            "synthetic": corpus.synthetic,
+            "fingerprint": corpus.fingerprint,
+            "seed": recipe.seed,
+            "fold": recipe.fold,
+            "paper": recipe.paper,
+            "tfderm": tfderm.__version__,
+        },
+    )
+
+
+def _start_from(model: keras.Model, recipe: Recipe, records: Sequence[Record], initial: Path | None) -> None:
+    """Initial weights: those of another run, or fresh ones whose severity starts at the training median."""
+    if initial is None:
+        if recipe.task == "severity":
+            median = np.median([record.severity for record in records])
+            model.get_layer("severity").bias.assign([median])
+        return
+    donor = {variable.path: variable for variable in models.load(Run.open(initial).model_path).variables}
+    taken = 0
+    for variable in model.variables:
+        source = donor.get(variable.path)
+        if source is not None and tuple(source.shape) == tuple(variable.shape):
+            variable.assign(source)
+            taken += 1
+    if not taken:
+        raise InputError(f"{initial} shares no tensor with model {recipe.model}; start from a run of the same network.")
+    print(f"took {taken} of {len(model.variables)} tensors from {initial}", file=sys.stderr)
