@@ -1,1 +1,68 @@
 """Where images and their labels come from: manifests, publishers' layouts, class folders, synthetic sets."""
+
+import os
+from pathlib import Path
+
+from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.selection import Selection, select
+from tfderm.errors import InputError
+
+__all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
+
+SYNTHETIC = "synthetic:psoriasis"
+ACCEPTED = (
+    "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
+    f"a folder of class folders, or {SYNTHETIC}"
+)
+
+
+def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
+    """Read a source of data into records; images are not decoded.
+
+    Args:
+        src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20), a folder
+            of class folders, or `synthetic:psoriasis`, which is rendered once into `$TFDERM_CACHE` (by default
+            ~/.cache/tfderm).
+        problems: where a list is given, rows and boxes that cannot be used are left out and named there; without it
+            the first one is raised.
+
+    Raises:
+        InputError: `src` is none of these, or its tables cannot be used; one line with file, line and column.
+    """
+    from tfderm.datasets.class_folders import read_class_folders
+    from tfderm.datasets.manifest import MANIFEST, read_manifest
+    from tfderm.datasets.publishers import find_publisher
+
+    if str(src).startswith("synthetic:"):
+        return read_manifest(_synthetic(str(src)), problems)
+    path = Path(src).expanduser()
+    if not path.exists():
+        raise InputError(f"{src} does not exist. Data is {ACCEPTED}.")
+    if path.is_file():
+        if path.suffix.lower() != ".csv":
+            raise InputError(f"{src} is not a source of data. Data is {ACCEPTED}.")
+        return read_manifest(path, problems)
+    if (path / MANIFEST).is_file():
+        return read_manifest(path / MANIFEST, problems)
+    if reader := find_publisher(path):
+        return reader(path, problems)
+    if corpus := read_class_folders(path):
+        return corpus
+    raise InputError(f"{src} holds no data that tfderm knows. Data is {ACCEPTED}.")
+
+
+def _synthetic(src: str) -> Path:
+    """Manifest of an embedded set, rendered where the cache has none of this generator's version."""
+    from tfderm.datasets.manifest import MANIFEST
+    from tfderm.files import atomic_folder
+
+    if src != SYNTHETIC:
+        raise InputError(f"No synthetic set {src!r}. There is: {SYNTHETIC}")
+    from tfderm.datasets.synthetic import psoriasis
+
+    cache = Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")
+    folder = cache / f"synthetic-psoriasis-{psoriasis.VERSION}"
+    if not (folder / MANIFEST).is_file():
+        with atomic_folder(folder) as temporary:
+            psoriasis.generate(temporary)
+    return folder / MANIFEST

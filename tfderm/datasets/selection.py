@@ -1,0 +1,118 @@
+"""Which photographs of a corpus a recipe can use, and which it leaves out and why."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tfderm.datasets.corpus import Corpus, Record
+from tfderm.errors import InputError
+from tfderm.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Outcome of `select`.
+
+    Args:
+        records: photographs the recipe can use, with its own labels, in the corpus' order.
+        left_out: (image, reason) of the others; what follows a colon in a reason concerns that image alone.
+    """
+
+    records: tuple[Record, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+    def summary(self) -> str:
+        """One line: "left out 407 of 7980: 406 label bcc is not in the recipe; 1 unreadable: images/x.jpg (...)"."""
+        total = len(self.records) + len(self.left_out)
+        if not self.left_out:
+            return f"left out none of {total}"
+        parts = []
+        for kind, count in Counter(reason.partition(":")[0] for _, reason in self.left_out).most_common():
+            named = [
+                f"{image} ({reason.partition(': ')[2]})"
+                for image, reason in self.left_out
+                if reason.startswith(f"{kind}:")
+            ]
+            more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+            parts.append(f"{count} {kind}" + (f": {', '.join(named[:3])}{more}" if named else ""))
+        return f"left out {len(self.left_out)} of {total}: {'; '.join(parts)}"
+
+
+def select(corpus: Corpus, recipe: Recipe) -> Selection:
+    """Choose the records that `recipe` can use, with its label aliases applied.
+
+    Labels the recipe ignores, photographs without a label (a severity) and files that are missing or do not decode
+    are left out with a reason. Every remaining file is decoded once, in parallel.
+
+    Raises:
+        InputError: a label the recipe does not know, a severity recipe on data without severities, or nothing left.
+    """
+    usable: list[Record] = []
+    reasons: dict[str, str] = {}
+    for record in corpus.records:
+        if recipe.task == "severity":
+            if record.severity is None:
+                reasons[record.image] = "no severity"
+            else:
+                usable.append(record)
+        elif record.label is None:
+            reasons[record.image] = "no label"
+        elif (label := recipe_label(record, recipe)) is None:
+            reasons[record.image] = f"label {record.label} is not in the recipe"
+        else:
+            usable.append(dataclasses.replace(record, label=label))
+    if not usable:
+        column = "severity" if recipe.task == "severity" else "label"
+        raise InputError(
+            f"{corpus.name} ({corpus.root}): no image has a {column} for recipe {recipe.name}; "
+            f"give data whose manifest has the column {column}."
+        )
+    reasons |= _undecodable(corpus, usable)
+    records = tuple(record for record in usable if record.image not in reasons)
+    if not records:
+        image, reason = next(iter(reasons.items()))
+        raise InputError(
+            f"{corpus.name} ({corpus.root}): none of {len(reasons)} images can be used, "
+            f"for instance {image} ({reason})."
+        )
+    left_out = tuple((item.image, reasons[item.image]) for item in corpus.records if item.image in reasons)
+    return Selection(records, left_out)
+
+
+def recipe_label(record: Record, recipe: Recipe) -> str | None:
+    """The recipe's name for a record's label, or None where the recipe ignores it.
+
+    Raises:
+        InputError: the recipe does not know the label.
+    """
+    label = recipe.label_aliases.get(record.label, record.label)
+    if label in recipe.labels:
+        return label
+    if label in recipe.ignored_labels or record.label in recipe.ignored_labels:
+        return None
+    raise InputError(
+        f"{record.image}: label {record.label!r} is unknown to recipe {recipe.name}, which takes "
+        f"{', '.join((*recipe.labels, *recipe.label_aliases))}; correct it, or leave it out with "
+        f'--set "ignored_labels={[*recipe.ignored_labels, record.label]}".'
+    )
+
+
+def _undecodable(corpus: Corpus, records: Sequence[Record]) -> dict[str, str]:
+    from tqdm import tqdm
+
+    from tfderm.runtime.preprocess import decode
+
+    def reason(record: Record) -> str | None:
+        if not corpus.path(record).is_file():
+            return "file is missing: " + str(corpus.path(record))
+        try:
+            decode(corpus.path(record), record.image)
+        except InputError as error:
+            return "unreadable: " + str(error).removeprefix(f"{record.image}: ")
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        results = tqdm(pool.map(reason, records), "reading images", len(records), delay=1, leave=False)
+        return {record.image: text for record, text in zip(records, results, strict=True) if text}
