@@ -39,7 +39,8 @@ def _random_affine(
     if not (mirror_x or mirror_y or angle or scale != 1):
         return None
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    matrix = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag([-1.0 if mirror_x else 1.0, -1.0 if mirror_y else 1.0])
+    mirror = np.diag([-1.0 if mirror_x else 1.0, -1.0 if mirror_y else 1.0])
+    matrix = np.array([[cosine, -sine], [sine, cosine]]) @ mirror
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     return np.column_stack([matrix, centre - matrix @ centre])
 

@@ -1,0 +1,5 @@
+import sys
+
+from tfderm.cli import main
+
+sys.exit(main())
