@@ -1,6 +1,7 @@
 """Where images and their labels come from: manifests, publishers' layouts, class folders, synthetic sets."""
 
 import os
+import sys
 from pathlib import Path
 
 from tfderm.datasets.corpus import Corpus, Record
@@ -54,7 +55,6 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
 def _synthetic(src: str) -> Path:
     """Manifest of an embedded set, rendered where the cache has none of this generator's version."""
     from tfderm.datasets.manifest import MANIFEST
-    from tfderm.files import atomic_folder
 
     if src != SYNTHETIC:
         raise InputError(f"No synthetic set {src!r}. There is: {SYNTHETIC}")
@@ -63,6 +63,6 @@ def _synthetic(src: str) -> Path:
     cache = Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")
     folder = cache / f"synthetic-psoriasis-{psoriasis.VERSION}"
     if not (folder / MANIFEST).is_file():
-        with atomic_folder(folder) as temporary:
-            psoriasis.generate(temporary)
+        print(f"rendering {src} into {folder}, once", file=sys.stderr)
+        psoriasis.generate(folder)
     return folder / MANIFEST

@@ -1,8 +1,9 @@
 """The manifest: a CSV with one row per photograph, lesion boxes as COCO JSON and `dataset.json` beside it.
 
 Columns: `image` (path relative to the manifest), `patient_id` or `lesion_id` or both, `label` or `severity` or both;
-`mask`, and any further column as metadata (`visit region age sex site erythema induration desquamation area
-fitzpatrick` have a meaning elsewhere). An empty cell is an unknown value.
+`mask` (without that column: `masks/STEM.png` or `masks/STEM_mask.png` where it exists), and any further column as
+metadata (`visit region age sex site erythema induration desquamation area fitzpatrick` have a meaning elsewhere). An
+empty cell is an unknown value.
 
 `lesions.json` is COCO: boxes [x, y, width, height] in pixels of the upright photograph, whose `file_name` is the
 manifest's `image`. A photograph that COCO lists without a box has no lesion; one that it does not list is unmarked.
@@ -44,6 +45,7 @@ def read_manifest(path: Path | str, problems: list[str] | None = None) -> Corpus
     path = Path(path)
     found: list[str] = []
     boxes, sizes = _read_lesions(path.parent / LESIONS, found)
+    masks = {mask.stem.removesuffix("_mask"): f"masks/{mask.name}" for mask in path.parent.glob("masks/*.png")}
     records: list[Record] = []
     lines: dict[str, int] = {}
     for line, row in read_table(path):
@@ -51,7 +53,7 @@ def read_manifest(path: Path | str, problems: list[str] | None = None) -> Corpus
             _check_columns(path, row)
             continue
         try:
-            record = _record(row, f"{path}, line {line}", boxes, sizes)
+            record = _record(row, f"{path}, line {line}", boxes, sizes, masks)
             if record.image in lines:
                 raise InputError(
                     f"{path}, line {line}, column image: {record.image} is already listed in line "
@@ -162,6 +164,7 @@ def _record(
     where: str,
     boxes: Mapping[str, tuple[Box, ...]],
     sizes: Mapping[str, tuple[int, int]],
+    masks: Mapping[str, str],
 ) -> Record:
     image = _inside(row["image"], f"{where}, column image")
     patient_id, lesion_id = row.get("patient_id") or None, row.get("lesion_id") or None
@@ -178,7 +181,7 @@ def _record(
         severity=_severity(row, where),
         boxes=boxes.get(image),
         image_size=sizes.get(image),
-        mask=_inside(row["mask"], f"{where}, column mask") if row.get("mask") else None,
+        mask=_inside(row["mask"], f"{where}, column mask") if row.get("mask") else masks.get(PurePosixPath(image).stem),
         metadata={name: value for name, value in row.items() if name and value and name not in _FIELDS},
     )
 
