@@ -1,0 +1,1 @@
+"""Clinical knowledge in plain Python: scores and the words dermatologists use."""

@@ -1,0 +1,99 @@
+"""Psoriasis Area and Severity Index, in exact decimal arithmetic.
+
+Reference: Fredriksson and Pettersson, "Severe psoriasis - oral therapy with a new retinoid", Dermatologica 157 (1978).
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from numbers import Integral
+
+from tfderm.errors import InputError
+
+REGION_WEIGHTS = {
+    "head": Decimal("0.1"),
+    "torso": Decimal("0.3"),
+    "upper_limbs": Decimal("0.2"),
+    "lower_limbs": Decimal("0.4"),
+}
+REGIONS = tuple(REGION_WEIGHTS)
+COMPONENT_LIMITS = {"erythema": 4, "induration": 4, "desquamation": 4, "area": 6}
+AREA_LIMITS = (10, 30, 50, 70, 90)
+
+
+def pasi(regions: Mapping[str, Mapping[str, int]]) -> Decimal:
+    """The PASI of one visit: the sum over four regions of weight * (E + I + D) * A.
+
+    Args:
+        regions: for each of head, torso, upper_limbs and lower_limbs the whole numbers erythema, induration and
+            desquamation (0..4) and area (0..6).
+
+    Returns:
+        0.0 .. 72.0, exact to one decimal.
+
+    Raises:
+        InputError: a region or component is missing, unknown or outside its range.
+
+    Example:
+        >>> clear = {"erythema": 0, "induration": 0, "desquamation": 0, "area": 0}
+        >>> head = {"erythema": 2, "induration": 1, "desquamation": 1, "area": 3}
+        >>> pasi({"head": head, "torso": clear, "upper_limbs": clear, "lower_limbs": clear})
+        Decimal('1.2')
+    """
+    _check_names("PASI regions", regions, REGIONS)
+    total = Decimal("0.0")
+    for region, weight in REGION_WEIGHTS.items():
+        _check_names(f"PASI components of {region}", regions[region], COMPONENT_LIMITS)
+        total += weight * region_score(**regions[region])
+    return total
+
+
+def region_score(erythema: int, induration: int, desquamation: int, area: int) -> int:
+    """(E + I + D) * A of one region, 0..72.
+
+    Raises:
+        InputError: erythema, induration or desquamation is not a whole number 0..4, or area not one of 0..6.
+    """
+    values = {"erythema": erythema, "induration": induration, "desquamation": desquamation, "area": area}
+    for name, value in values.items():
+        limit = COMPONENT_LIMITS[name]
+        if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value <= limit:
+            raise InputError(f"{name} must be a whole number from 0 to {limit}. Received: {value!r}.")
+    return (int(erythema) + int(induration) + int(desquamation)) * int(area)
+
+
+def area_score(percent: float | Decimal | Fraction) -> int:
+    """Area score of the percentage of a region's skin that is affected.
+
+    0 -> 0, below 10 -> 1, below 30 -> 2, below 50 -> 3, below 70 -> 4, below 90 -> 5, up to 100 -> 6.
+
+    Raises:
+        InputError: `percent` is not a number from 0 to 100.
+    """
+    percent = _number("percent", percent, 100)
+    return 0 if percent == 0 else 1 + sum(percent >= limit for limit in AREA_LIMITS)
+
+
+def severity_band(score: float | Decimal | Fraction) -> str:
+    """`mild` below 5, `medium` below 10, else `severe`: the thresholds of the PSENet paper, figure 4.
+
+    Raises:
+        InputError: `score` is not a number from 0 to 72.
+    """
+    score = _number("score", score, 72)
+    return "mild" if score < 5 else "medium" if score < 10 else "severe"
+
+
+def _number(name: str, value: float | Decimal | Fraction, limit: int) -> float | Decimal | Fraction:
+    try:
+        if not isinstance(value, str | bool) and 0 <= value <= limit:
+            return value
+    except (TypeError, InvalidOperation):
+        pass
+    raise InputError(f"{name} must be a number from 0 to {limit}. Received: {value!r}.")
+
+
+def _check_names(what: str, received: Mapping[str, object], expected: Mapping[str, object] | tuple[str, ...]) -> None:
+    if not isinstance(received, Mapping) or set(received) != set(expected):
+        got = sorted(map(str, received)) if isinstance(received, Mapping) else repr(received)
+        raise InputError(f"{what} must be exactly {', '.join(expected)}. Received: {got}.")

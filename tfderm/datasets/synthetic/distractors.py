@@ -1,0 +1,58 @@
+"""What skin shows besides psoriasis: nevi, birthmarks, port-wine stains, body hair."""
+
+import cv2
+import numpy as np
+
+from tfderm.datasets.synthetic.anatomy import UNITS, Frame
+from tfderm.datasets.synthetic.noise import smoothstep, uniform, whole
+from tfderm.datasets.synthetic.plaques import soft_patch
+from tfderm.datasets.synthetic.skin import Planes, darkness
+
+PORT_WINE_CHANCE = 0.45
+BROWN_CHANCE = 0.35
+
+
+def paint_marks(rng: np.random.Generator, frame: Frame, skin: Planes, tone: float) -> Planes:
+    """Port-wine stains (red, flat, soft-edged), brown patches and nevi: the same at every visit for the same `rng`."""
+    dark = darkness(tone)
+    if rng.random() < PORT_WINE_CHANCE:
+        amount = uniform(rng, 0.35, 0.95) * _patch(rng, frame, 15, 75)
+        skin = _absorb(skin, amount, (0.14 + 0.26 * dark, 0.72 - 0.06 * dark, 0.66 - 0.26 * dark))
+    if rng.random() < BROWN_CHANCE:
+        skin = _absorb(skin, uniform(rng, 0.3, 0.8) * _patch(rng, frame, 12, 50), (0.45, 0.62, 0.75))
+    for _ in range(whole(rng, 0, 9)):
+        skin = _nevus(rng, frame, skin)
+    return skin
+
+
+def _patch(rng: np.random.Generator, frame: Frame, low: float, high: float) -> np.ndarray:
+    centre = uniform(rng, 20, UNITS - 20), uniform(rng, 40, frame.width - 40)
+    return soft_patch(rng, frame, centre, uniform(rng, low, high))
+
+
+def _absorb(skin: Planes, amount: np.ndarray, absorption: tuple[float, float, float]) -> Planes:
+    return [plane * (1.0 - share * amount) for plane, share in zip(skin, absorption, strict=True)]
+
+
+def _nevus(rng: np.random.Generator, frame: Frame, skin: Planes) -> Planes:
+    centre_y, centre_x = uniform(rng, 0, UNITS), uniform(rng, 0, frame.width)
+    radius, depth = uniform(rng, 0.8, 2.6), uniform(rng, 0.5, 0.9)
+    y, x = frame.grid()
+    dy, dx = y - centre_y, x - centre_x
+    amount = depth * smoothstep(1.5 - np.sqrt(dx * dx + dy * dy) / radius)
+    return _absorb(skin, amount, (0.75, 0.88, 0.92))
+
+
+def paint_hair(rng: np.random.Generator, frame: Frame, skin: Planes, density: float) -> Planes:
+    """Strands of body hair, roughly in one direction; density 0..1."""
+    strands = np.zeros(frame.shape, np.uint8)
+    lean = uniform(rng, -1, 1)
+    for start_y, start_x, length, bend in rng.random((int(140 * density), 4)):
+        x, y = start_x * frame.width, start_y * UNITS
+        reach = 4.0 + 10.0 * length
+        side = lean + bend - 0.5
+        points = [(x, y), (x + side * reach * 0.5, y + reach * 0.55), (x + side * reach * (0.6 + bend), y + reach)]
+        corners = np.array([[int(px * frame.unit), int(py * frame.unit)] for px, py in points], np.int32)
+        cv2.polylines(strands, [corners], False, 1, frame.pixels(0.5), cv2.LINE_8)
+    amount = strands * uniform(rng, 0.45, 0.8)
+    return [plane * (1.0 - amount) for plane in skin]

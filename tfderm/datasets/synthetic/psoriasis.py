@@ -1,0 +1,131 @@
+"""The embedded synthetic psoriasis set: rendered photographs with known severity, boxes, masks and PASI.
+
+Synthetic: no patient, no photograph. It exercises every step of the pipeline; a score on it says nothing clinical.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tfderm.clinical.pasi import REGIONS, pasi
+from tfderm.datasets.synthetic.coco import annotations
+from tfderm.datasets.synthetic.patients import Patient, make_patient
+from tfderm.datasets.synthetic.png import write_png
+from tfderm.datasets.synthetic.scene import Photograph, render
+from tfderm.errors import InputError
+from tfderm.files import atomic_folder, write_csv, write_json, write_text
+
+VERSION = 1  # goes up whenever the same arguments give other bytes: it names the cached set
+COLUMNS = (
+    "image", "patient_id", "visit", "region", "age", "sex", "fitzpatrick",
+    "severity", "erythema", "induration", "desquamation", "area",
+)  # fmt: skip
+TITLE = "# Synthetic psoriasis photographs"
+_README = f"""{TITLE}
+
+Every image in this folder is SYNTHETIC: rendered by tfderm ({{patients}} patients, {{photographs}} photographs of
+{{height}}x{{width}} pixels, seed {{seed}}). No person was photographed; results on it say nothing about clinical use.
+
+- `manifest.csv`: one row per photograph; severity = (erythema + induration + desquamation) * area, 0..72.
+- `lesions.json`: lesion boxes and masks in COCO format. `masks/`: the same as binary images.
+- `pasi.csv`: the PASI of each visit, from its four regions.
+"""
+_SMALLEST = 32
+
+
+def generate(
+    folder: Path | str, *, num_patients: int = 160, image_size: tuple[int, int] = (200, 256), seed: int = 0
+) -> Path:
+    """Render a synthetic set; the folder appears when it is complete, replacing an older synthetic set there.
+
+    The same arguments give the same bytes on every machine.
+
+    Args:
+        folder: where to write; must not exist, be empty, or hold an earlier synthetic set.
+        num_patients: patients with one to six visits of four photographs each, about 6.2 photographs per patient.
+        image_size: height, width in pixels.
+        seed: whole number from 0.
+
+    Returns:
+        The path of manifest.csv, with the columns of `COLUMNS`.
+
+    Raises:
+        InputError: an argument is out of range, or the folder holds something else.
+    """
+    folder = Path(folder)
+    _check(folder, num_patients, image_size, seed)
+    patients = [make_patient(seed, number) for number in range(num_patients)]
+    tasks = [(p, visit, region) for p in patients for visit in range(1, len(p.visits) + 1) for region in REGIONS]
+    with atomic_folder(folder) as target:
+        (target / "images").mkdir()
+        (target / "masks").mkdir()
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+            rendered = list(pool.map(lambda task: _photograph(target, seed, image_size, *task), tasks))
+        _write_tables(target, image_size, rendered)
+        height, width = image_size
+        text = _README.format(patients=num_patients, photographs=len(tasks), height=height, width=width, seed=seed)
+        write_text(target / "README.md", text)
+        description = {"name": "synthetic psoriasis", "synthetic": True, "licence": "Apache-2.0", "seed": seed}
+        write_json(target / "dataset.json", description)
+    return folder / "manifest.csv"
+
+
+def _check(folder: Path, num_patients: int, image_size: tuple[int, int], seed: int) -> None:
+    if num_patients < 1:
+        raise InputError(f"num_patients must be at least 1. Received: {num_patients}.")
+    if len(image_size) != 2 or min(image_size) < _SMALLEST:
+        raise InputError(f"image_size must be (height, width), each at least {_SMALLEST}. Received: {image_size}.")
+    if seed < 0:
+        raise InputError(f"seed must be 0 or more. Received: {seed}.")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: expected a folder to write the synthetic set to; choose another name.")
+    readme = folder / "README.md"
+    ours = readme.is_file() and readme.read_text(encoding="utf-8", errors="replace").startswith(TITLE)
+    if any(folder.iterdir()) and not ours:
+        raise InputError(f"{folder} holds files that are no synthetic set: nothing was written; choose a new folder.")
+
+
+def _photograph(
+    target: Path, seed: int, image_size: tuple[int, int], patient: Patient, visit: int, region: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    photograph = render(seed, patient, visit, region, image_size)
+    name = f"{patient.name}_v{visit}_{region}.png"
+    write_png(target / "images" / name, photograph.image)
+    write_png(target / "masks" / name, photograph.mask)
+    return _row(f"images/{name}", patient, visit, region, photograph), annotations(photograph.mask, 0, 0)
+
+
+def _row(image: str, patient: Patient, visit: int, region: str, photograph: Photograph) -> dict[str, Any]:
+    values = (
+        image, patient.name, visit, region, patient.age, patient.sex, patient.fitzpatrick, photograph.severity,
+        photograph.erythema, photograph.induration, photograph.desquamation, photograph.area,
+    )  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _write_tables(
+    target: Path, image_size: tuple[int, int], rendered: list[tuple[dict[str, Any], list[dict[str, Any]]]]
+) -> None:
+    rows = [row for row, _ in rendered]
+    write_csv(target / "manifest.csv", COLUMNS, rows)
+    images, lesions = [], []
+    for image_id, (row, found) in enumerate(rendered, start=1):
+        images.append({"id": image_id, "file_name": row["image"], "height": image_size[0], "width": image_size[1]})
+        lesions += [{**lesion, "id": len(lesions) + 1 + n, "image_id": image_id} for n, lesion in enumerate(found)]
+    info = {"description": "Synthetic psoriasis photographs rendered by tfderm", "synthetic": True}
+    categories = [{"id": 1, "name": "psoriasis"}]
+    coco = {"info": info, "images": images, "annotations": lesions, "categories": categories}
+    write_json(target / "lesions.json", coco)
+    write_csv(target / "pasi.csv", ("patient_id", "visit", "pasi"), _visits(rows))
+
+
+def _visits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    components = ("erythema", "induration", "desquamation", "area")
+    visits: dict[tuple[str, int], dict[str, dict[str, int]]] = {}
+    for row in rows:
+        regions = visits.setdefault((row["patient_id"], row["visit"]), {})
+        regions[row["region"]] = {name: row[name] for name in components}
+    return [{"patient_id": p, "visit": v, "pasi": str(pasi(regions))} for (p, v), regions in visits.items()]
