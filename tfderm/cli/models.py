@@ -13,7 +13,7 @@ def run(arguments) -> int:
     if arguments.name is None:
         print("\n".join(list_models()))
         return 0
-    from tfderm.cli.quiet import start_keras
+    from tfderm.cli.backend import start_keras
 
     start_keras()
     model = create_model(arguments.name)

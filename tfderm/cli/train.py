@@ -34,7 +34,7 @@ def chosen_recipe(arguments: argparse.Namespace):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tfderm.cli.quiet import start_keras
+    from tfderm.cli.backend import start_keras
 
     recipe = chosen_recipe(arguments)
     start_keras(arguments.backend)
