@@ -84,7 +84,7 @@ def check(
     warnings: list[Finding] = []
     with ThreadPoolExecutor() as pool:
         results = pool.map(lambda record: inspect(corpus.path(record)), records)
-        inspections = list(tqdm(results, "reading images", len(records), delay=1, leave=False))
+        inspections = list(tqdm(results, "reading images", len(records), delay=1, leave=False, disable=None))
     for record, inspection in zip(records, inspections, strict=True):
         errors += [Finding(record.image, problem) for problem in _record_problems(record, inspection, recipe)]
         warnings += [Finding(record.image, note) for note in inspection.conversions]

@@ -114,5 +114,5 @@ def _undecodable(corpus: Corpus, records: Sequence[Record]) -> dict[str, str]:
         return None
 
     with ThreadPoolExecutor() as pool:
-        results = tqdm(pool.map(reason, records), "reading images", len(records), delay=1, leave=False)
+        results = tqdm(pool.map(reason, records), "reading images", len(records), delay=1, leave=False, disable=None)
         return {record.image: text for record, text in zip(records, results, strict=True) if text}

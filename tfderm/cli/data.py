@@ -1,0 +1,166 @@
+"""`tfderm data`: make, check, split, look at and convert data."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tfderm.cli.train import add_recipe_options, chosen_recipe
+from tfderm.errors import InputError
+
+SOURCE = "manifest CSV, published set's folder, folder of class folders, or synthetic:psoriasis"
+_SHOWN = 10
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser("data", help="make, check, split or convert data", description=__doc__)
+    verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
+
+    check = verbs.add_parser("check", help="read every file and name each bad one", description=run_check.__doc__)
+    check.add_argument("source", metavar="SRC", help=SOURCE)
+    check.add_argument("--recipe", metavar="R", help="also check labels against this recipe's")
+    check.add_argument("--splits", metavar="FILE", type=Path, help="also look for leaks between these splits")
+    check.add_argument("--json", action="store_true", help="everything that was found, as JSON")
+    add_recipe_options(check)
+    check.set_defaults(run=run_check)
+
+    split = verbs.add_parser("split", help="split by patient, stratified", description=run_split.__doc__)
+    split.add_argument("source", metavar="SRC", help=SOURCE)
+    split.add_argument("--recipe", metavar="R", required=True)
+    split.add_argument("-o", "--output", metavar="FILE", type=Path, default=Path("splits.csv"))
+    add_recipe_options(split)
+    split.set_defaults(run=run_split)
+
+    synthesize = verbs.add_parser("synthesize", help="render a synthetic set", description=run_synthesize.__doc__)
+    synthesize.add_argument("set", choices=("psoriasis",))
+    synthesize.add_argument("-o", "--output", metavar="DIR", type=Path, required=True)
+    synthesize.add_argument("--patients", metavar="N", type=int, default=160)
+    synthesize.add_argument("--seed", metavar="N", type=int, default=0)
+    synthesize.add_argument("--image-size", metavar=("HEIGHT", "WIDTH"), type=int, nargs=2, default=(200, 256))
+    synthesize.set_defaults(run=run_synthesize)
+
+    preview = verbs.add_parser("preview", help="contact sheet with lesion boxes", description=run_preview.__doc__)
+    preview.add_argument("source", metavar="SRC", help=SOURCE)
+    preview.add_argument("-o", "--output", metavar="FILE", type=Path, default=Path("preview.html"))
+    preview.add_argument("-n", "--images", metavar="N", type=int, default=48)
+    preview.set_defaults(run=run_preview)
+
+    convert = verbs.add_parser("convert", help="to a manifest or to arrays", description=run_convert.__doc__)
+    convert.add_argument("source", metavar="SRC", help=SOURCE)
+    convert.add_argument("--to", choices=("manifest", "npz"), required=True)
+    convert.add_argument("-o", "--output", metavar="OUT", type=Path, required=True)
+    convert.add_argument("--recipe", metavar="R", help="npz: gives image size and labels")
+    add_recipe_options(convert)
+    convert.set_defaults(run=run_convert)
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Read every file; exit 1 where something must be corrected. What is only converted is a warning."""
+    from tfderm.datasets import load
+    from tfderm.datasets.check import check
+
+    recipe = chosen_recipe(arguments) if arguments.recipe else None
+    splits = None
+    if arguments.splits:
+        from tfderm.pipeline.splits import read_splits
+
+        splits = read_splits(arguments.splits)
+    problems: list[str] = []
+    corpus = load(arguments.source, problems)
+    report = check(corpus, recipe, splits, problems)
+    if arguments.json:
+        print(json.dumps({"source": arguments.source, **report.to_json()}, indent=2))
+        return 1 if report.errors else 0
+    for error in report.errors:
+        print(f"error: {error}")
+    for kind, findings in _by_kind(report.warnings).items():
+        for finding in findings[:_SHOWN]:
+            print(f"warning: {finding}")
+        if len(findings) > _SHOWN:
+            print(f"warning: {kind}: {len(findings) - _SHOWN} more images (--json lists them)")
+    duplicates = report.duplicates
+    print(
+        f"near-duplicates between patients or lesions: {duplicates['hash_candidates']} pairs hash alike, "
+        f"{duplicates['confirmed']} of them are alike in their pixels; of {duplicates['random_pairs']} random pairs "
+        f"{duplicates['random_hash_rate']:.3%} hash alike, {duplicates['random_confirmed_rate']:.4%} are alike"
+    )
+    synthetic = " (synthetic)" if report.synthetic else ""
+    print(
+        f"{report.name}{synthetic}: {report.num_images} images of {report.num_groups} patients or lesions, "
+        f"{len(report.errors)} errors, {len(report.warnings)} warnings, {report.seconds:.1f} s"
+    )
+    return 1 if report.errors else 0
+
+
+def _by_kind(findings) -> dict[str, list]:
+    kinds: dict[str, list] = {}
+    for finding in findings:
+        kinds.setdefault(" ".join(finding.problem.split()[:2]).rstrip(","), []).append(finding)
+    return kinds
+
+
+def run_split(arguments: argparse.Namespace) -> int:
+    """Write a CSV with the columns image, group, split: by patient (lesion where there is no patient), stratified."""
+    from tfderm.datasets import load, select
+    from tfderm.pipeline.splits import SPLITS, check_splits, make_splits, write_splits
+
+    recipe = chosen_recipe(arguments)
+    selection = select(load(arguments.source), recipe)
+    print(selection.summary(), file=sys.stderr)
+    splits = make_splits(selection.records, recipe)
+    check_splits(selection.records, splits)
+    write_splits(arguments.output, selection.records, splits)
+    for split in SPLITS:
+        records = [record for record in selection.records if splits[record.image] == split]
+        labels = Counter(record.label for record in records if record.label in recipe.labels)
+        counts = ", ".join(f"{label} {labels[label]}" for label in recipe.labels)
+        groups = len({record.group for record in records})
+        print(f"{split:10} {len(records):6} images {groups:6} patients or lesions  {counts}".rstrip())
+    print(arguments.output)
+    return 0
+
+
+def run_synthesize(arguments: argparse.Namespace) -> int:
+    """Render synthetic photographs with known severity, lesion boxes, masks and PASI. No patient is shown."""
+    from tfderm.datasets.synthetic.psoriasis import generate
+
+    size = tuple(arguments.image_size)
+    print(generate(arguments.output, num_patients=arguments.patients, image_size=size, seed=arguments.seed))
+    return 0
+
+
+def run_preview(arguments: argparse.Namespace) -> int:
+    """Write a contact sheet of photographs with their lesion boxes and labels, as .html or .png."""
+    from tfderm.datasets import load
+    from tfderm.datasets.preview import preview
+
+    if arguments.images < 1:
+        raise InputError(f"--images must be at least 1. Received: {arguments.images}.")
+    preview(load(arguments.source), arguments.output, arguments.images)
+    print(arguments.output)
+    return 0
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """Copy a source into the manifest's layout, or write what a recipe trains on as arrays in one .npz."""
+    from tfderm.datasets import load, select
+
+    corpus = load(arguments.source)
+    if arguments.to == "manifest":
+        from tfderm.datasets.convert import to_manifest
+
+        print(to_manifest(corpus, arguments.output))
+        if not any(record.group for record in corpus.records):
+            print("fill in its column patient_id: training needs it to keep splits apart", file=sys.stderr)
+        return 0
+    if not arguments.recipe:
+        raise InputError("--to npz needs --recipe: the recipe decides image size and labels.")
+    from tfderm.pipeline.arrays import write_arrays
+
+    recipe = chosen_recipe(arguments)
+    selection = select(corpus, recipe)
+    print(selection.summary(), file=sys.stderr)
+    write_arrays(corpus, selection.records, recipe, arguments.output)
+    print(arguments.output)
+    return 0

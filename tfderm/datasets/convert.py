@@ -1,0 +1,40 @@
+"""Any source of data, copied into the manifest's layout."""
+
+import shutil
+from pathlib import Path
+
+from tfderm.datasets.corpus import Corpus
+from tfderm.datasets.manifest import MANIFEST, write_manifest
+from tfderm.errors import InputError
+from tfderm.files import atomic_folder
+
+
+def to_manifest(corpus: Corpus, folder: Path | str) -> Path:
+    """Copy images and masks under their own names and write manifest.csv, lesions.json and dataset.json beside them.
+
+    Args:
+        corpus: from `tfderm.datasets.load`.
+        folder: new or empty; it appears when it is complete.
+
+    Returns:
+        The path of the manifest. Where the source has no groups its column patient_id is empty, to be filled in.
+
+    Raises:
+        InputError: the folder holds files, or an image is missing.
+    """
+    folder = Path(folder)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError(f"{folder} is not an empty folder; nothing was written. Choose a new one with -o.")
+    missing = [record.image for record in corpus.records if not corpus.path(record).is_file()]
+    if missing:
+        raise InputError(
+            f"{corpus.path(corpus.records[0]).parent}: {len(missing)} images are missing, for instance {missing[0]}; "
+            "list them with `tfderm data check`."
+        )
+    with atomic_folder(folder) as temporary:
+        for record in corpus.records:
+            for name in filter(None, (record.image, record.mask)):
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(corpus.root / name, temporary / name)
+        write_manifest(temporary, corpus)
+    return folder / MANIFEST

@@ -1,0 +1,60 @@
+"""A corpus as arrays in one .npz, for training where images cannot be decoded."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfderm.datasets.corpus import Corpus, Record
+from tfderm.files import atomic_path
+from tfderm.pipeline.images import image_batches
+from tfderm.recipe import Recipe
+
+
+def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path: Path | str) -> None:
+    """Write what `recipe` trains on; images are streamed, so a set may be larger than memory.
+
+    Args:
+        corpus: where the images lie.
+        records: those that `tfderm.datasets.select` left in.
+        recipe: gives image size and labels.
+        path: an uncompressed .npz with, for N records of (H, W) pixels and M boxes,
+            images (N, H, W, 3) uint8 RGB; image (N,) names; group (N,) names;
+            label (N,) int64, index into labels (K,), or severity (N,) float32, 0..72;
+            boxes (M, 4) float32 x, y, width, height in pixels of the resized image; box_record (M,) int64, the record
+            a box belongs to; marked (N,) bool, whether anybody looked for lesions; synthetic () bool; licence ().
+    """
+    height, width = recipe.image_size
+    arrays = {
+        "image": np.array([record.image for record in records]),
+        "group": np.array([record.group for record in records]),
+        "marked": np.array([record.boxes is not None for record in records]),
+        "synthetic": np.array(corpus.synthetic),
+        "licence": np.array(corpus.licence),
+        **_boxes(records, height, width),
+    }
+    if recipe.task == "severity":
+        arrays["severity"] = np.array([record.severity for record in records], np.float32)
+    else:
+        arrays["labels"] = np.array(recipe.labels)
+        arrays["label"] = np.array([recipe.labels.index(record.label) for record in records], np.int64)
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+        with archive.open("images.npy", "w", force_zip64=True) as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(records), height, width, 3)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for batch in image_batches(corpus, records, recipe.image_size):
+                file.write(np.ascontiguousarray(batch).tobytes())
+
+
+def _boxes(records: Sequence[Record], height: int, width: int) -> dict[str, np.ndarray]:
+    boxes, owners = [], []
+    for index, record in enumerate(records):
+        for x, y, w, h in record.boxes or ():
+            vertical, horizontal = height / record.image_size[0], width / record.image_size[1]
+            boxes.append((x * horizontal, y * vertical, w * horizontal, h * vertical))
+            owners.append(index)
+    return {"boxes": np.array(boxes, np.float32).reshape(-1, 4), "box_record": np.array(owners, np.int64)}
