@@ -1,0 +1,113 @@
+"""Small trained models with made-up images, shared by the tests of export, runtime and tflite. Synthetic."""
+
+import keras
+import numpy as np
+
+from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.export.parity import HeldOut
+
+LABELS = ("pale", "red", "dark")
+
+
+def contract_of(model, labels=(), **fields):
+    """The contract of a model, from its own shapes."""
+    outputs = []
+    for name, tensor in model.output.items():
+        shape = tuple(tensor.shape[1:])
+        if name == "severity":
+            outputs.append(Output(name, "severity", shape, (0.0, 72.0), "PASI region score"))
+        elif name == "probabilities":
+            outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
+        else:
+            outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
+    return ModelContract(
+        recipe="small",
+        task="classification" if labels else "severity",
+        image=ImageInput(tuple(model.input.shape[1:3])),
+        outputs=tuple(outputs),
+        labels=labels,
+        label_names={label: label.title() for label in labels},
+        licence="Apache-2.0",
+        training={"data": "coloured squares", "synthetic": True, "seed": 0},
+    )
+
+
+def colour_images(count, image_size, seed):
+    """Noisy images of three colours and their class: (N, H, W, 3) uint8, (N,) int."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, count)
+    tones = np.array([[220, 190, 170], [190, 80, 70], [90, 60, 45]])[labels]
+    noise = random.integers(-45, 46, (count, *image_size, 3)) + random.integers(-40, 41, (count, 1, 1, 3))
+    return np.clip(tones[:, None, None] + noise, 0, 255).astype(np.uint8), labels
+
+
+def square_images(count, image_size, seed):
+    """Pale images with one red square: images, score (growing with area and redness), stride-4 maps, lesion present."""
+    random = np.random.default_rng(seed)
+    height, width = image_size
+    images = np.clip(random.normal((205, 165, 140), 8, (count, height, width, 3)), 0, 255).astype(np.uint8)
+    scores = np.zeros(count, dtype=np.float32)
+    maps = np.zeros((count, height // 4, width // 4, 1), dtype=np.float32)
+    for index in range(count):
+        cells, redness = random.integers(0, 6), random.integers(1, 5)
+        top, left = random.integers(0, height // 4 - cells + 1), random.integers(0, width // 4 - cells + 1)
+        rows, columns = slice(4 * top, 4 * (top + cells)), slice(4 * left, 4 * (left + cells))
+        images[index, rows, columns] -= (np.array([2, 20, 20]) * redness).astype(np.uint8)
+        maps[index, top : top + cells, left : left + cells] = 1
+        scores[index] = 0.6 * redness * cells**2
+    return images, scores, maps, scores > 0
+
+
+def classifier(image_size=(16, 16)):
+    """Convolutions with batch normalisation, trained until its statistics are no longer those of its birth."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((*image_size, 3), dtype="uint8", name="image")
+    tensor = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalization")(image)
+    for channels, strides in ((8, 1), (16, 2)):
+        tensor = keras.layers.Conv2D(channels, 3, strides, padding="same", use_bias=False)(tensor)
+        tensor = keras.layers.BatchNormalization(momentum=0.5)(tensor)
+        tensor = keras.layers.ReLU()(tensor)
+    tensor = keras.layers.GlobalAveragePooling2D()(tensor)
+    tensor = keras.layers.Dense(3, activation="softmax", name="probabilities")(tensor)
+    model = keras.Model(image, {"probabilities": tensor})
+    images, labels = colour_images(192, image_size, seed=1)
+    model.compile(keras.optimizers.Adam(1e-2), loss={"probabilities": "sparse_categorical_crossentropy"})
+    model.fit(images, {"probabilities": labels}, batch_size=32, epochs=3, verbose=0)
+    return model
+
+
+def severity_model(image_size=(32, 32), scale=1.0, epochs=25):
+    """PSENet's head on two convolutions: location map D, score map O = F . v, and max, mean, sum of O * D."""
+    keras.utils.set_random_seed(0)
+    ops = keras.ops
+    image = keras.Input((*image_size, 3), dtype="uint8", name="image")
+    tensor = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalization")(image)
+    for channels in (8, 16):
+        tensor = keras.layers.Conv2D(channels, 3, 2, padding="same", use_bias=False)(tensor)
+        tensor = keras.layers.BatchNormalization(momentum=0.5)(tensor)
+        tensor = keras.layers.ReLU()(tensor)
+    features = keras.layers.Conv2D(16, 3, padding="same", activation="relu", name="features")(tensor)
+    vector = ops.mean(keras.layers.Conv2D(16, 1, name="vector")(tensor), axis=(1, 2), keepdims=True)
+    score_map = ops.sum(features * vector, axis=-1, keepdims=True)
+    location = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="location_map_4")(tensor)
+    refined = score_map * location * scale
+    axes = (1, 2)
+    statistics = ops.concatenate([ops.max(refined, axes), ops.mean(refined, axes), ops.sum(refined, axes)], axis=-1)
+    severity = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.1), name="severity")(statistics)
+    model = keras.Model(image, {"severity": severity, "location_map_4": location})
+    images, scores, maps, _ = square_images(256, image_size, seed=1)
+    model.compile(keras.optimizers.Adam(3e-3), loss={"severity": "mae", "location_map_4": "binary_crossentropy"})
+    targets = {"severity": scores[:, None], "location_map_4": maps}
+    model.fit(images, targets, batch_size=32, epochs=epochs, verbose=0)
+    return model
+
+
+def held_out(images, y_true, lesions=None, batch_size=32):
+    """`HeldOut` of arrays; every two images make a group."""
+    return HeldOut(
+        batches=lambda: (images[start : start + batch_size] for start in range(0, len(images), batch_size)),
+        y_true=y_true,
+        groups=tuple(f"patient {index // 2}" for index in range(len(images))),
+        lesions=np.zeros(len(images), bool) if lesions is None else lesions,
+        synthetic=True,
+    )

@@ -1,0 +1,200 @@
+"""Export: convert, quantise, judge, and only then publish a bundle."""
+
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfderm.contract import ModelContract
+from tfderm.errors import CheckFailed, InputError
+from tfderm.export.convert import convert
+from tfderm.export.golden import write_golden
+from tfderm.export.held_out import RunImages
+from tfderm.export.metadata import pack
+from tfderm.export.model_card import model_card
+from tfderm.export.parity import HeldOut, compare, failures, keras_outputs, litert_outputs
+from tfderm.export.quantize import (
+    MAX_CALIBRATION_IMAGES,
+    SCHEMES,
+    STATIC_SCHEMES,
+    build_recipe,
+    calibrate,
+    op_errors,
+    quantize,
+    sensitive_ops,
+)
+from tfderm.files import atomic_folder, read_json, write_json, write_text
+from tfderm.run import Run
+from tfderm.runtime.bundle import Bundle, load_bundle, write_manifest
+from tfderm.runtime.graph import Graph
+
+_WORST_STEPS = (4, 8, 16)  # How many of the worst operators each further attempt leaves in float.
+_ERROR_IMAGES = 4
+_NAMED_OPS = 5
+
+
+def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Path | str | None = None) -> Bundle:
+    """Export a trained run as a bundle, or refuse.
+
+    Args:
+        run: the run or its folder.
+        scheme: one of `SCHEMES`.
+        output: folder of the bundle; by default RUN/bundles/SCHEME. An older bundle there is replaced only on success.
+
+    Returns:
+        The bundle, verified.
+
+    Raises:
+        InputError: unknown scheme, untrained run, data gone, or no representative images for a static scheme.
+        CheckFailed: an operator is not built in, or the file is beyond its budget against Keras.
+    """
+    from tfderm.models import load
+
+    run = run if isinstance(run, Run) else Run.open(run)
+    _check_scheme(scheme)
+    model = load(run.model_path)
+    images = RunImages.open(run)
+    metrics = run.path / "metrics.json"
+    return build_bundle(
+        model,
+        run.contract,
+        scheme=scheme,
+        output=Path(output) if output else run.path / "bundles" / scheme,
+        held_out=images.held_out(),
+        calibration_images=images.calibration_images(MAX_CALIBRATION_IMAGES) if scheme != "float32" else {},
+        metrics=read_json(metrics) if metrics.is_file() else None,
+    )
+
+
+def build_bundle(
+    model: keras.Model,
+    contract: ModelContract,
+    *,
+    scheme: str,
+    output: Path,
+    held_out: HeldOut,
+    calibration_images: Mapping[str, np.ndarray],
+    metrics: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """The work of `export_bundle`, without a run.
+
+    Args:
+        model: trained Keras model.
+        contract: of the model.
+        scheme: one of `SCHEMES`.
+        output: folder of the bundle.
+        held_out: images to judge by.
+        calibration_images: name -> (H, W, 3) uint8, representative; needed by static schemes, and by every quantised
+            one to name its worst operators.
+        metrics: for the model card.
+    """
+    _check_scheme(scheme)
+    if scheme in STATIC_SCHEMES and not calibration_images:
+        raise InputError(
+            f"{scheme} needs representative images and there are none in the training split: "
+            "make the run's data available, or choose dynamic_wi8_afp32."
+        )
+    float_model = convert(model, contract)
+    reference = keras_outputs(model, held_out.batches())
+
+    def judge(content: bytes) -> dict[str, Any]:
+        return compare(contract, scheme, reference, litert_outputs(content, contract, held_out.batches()), held_out)
+
+    content, record, parity = _fit_budget(float_model, contract, scheme, calibration_images, judge)
+    if not parity["passed"]:
+        worst = list(record["attempts"][-1]["worst_ops"].items())[:_NAMED_OPS]
+        named = ", ".join(f"{op} ({error:.2g})" for op, error in worst) or "none measured"
+        raise CheckFailed(
+            f"{contract.recipe} as {scheme} is beyond its budget and was not published: {failures(parity)}. "
+            f"Worst operators: {named}. Choose another scheme or train on."
+        )
+    with atomic_folder(output) as folder:
+        (folder / "model.tflite").write_bytes(content)
+        write_json(folder / "contract.json", contract.to_json())
+        write_json(folder / "scheme.json", record)
+        write_golden(folder / "golden", content, contract, scheme)
+        write_json(folder / "parity.json", parity)
+        write_text(folder / "MODEL_CARD.md", model_card(contract, record, parity, metrics))
+        write_manifest(folder)
+    return load_bundle(output)
+
+
+def _fit_budget(
+    float_model: bytes,
+    contract: ModelContract,
+    scheme: str,
+    images: Mapping[str, np.ndarray],
+    judge: Callable[[bytes], dict[str, Any]],
+) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
+    """Try the scheme, leaving more operators in float each time, until `judge` passes or the attempts end.
+
+    Returns:
+        Content of the `.tflite`, of scheme.json and of parity.json, of the first attempt that passed or of the last.
+    """
+    samples = list(images.values())
+    calibration = calibrate(float_model, samples) if scheme in STATIC_SCHEMES else None
+    attempts: list[dict[str, Any]] = []
+    for float_ops in _float_ops(scheme, float_model, attempts):
+        recipe = [] if scheme == "float32" else build_recipe(scheme, float_ops)
+        quantized = float_model if scheme == "float32" else quantize(float_model, recipe, calibration)
+        content = pack(quantized, contract)
+        parity = judge(content)
+        errors = {}
+        if not parity["passed"] and scheme != "float32" and samples:
+            errors = op_errors(float_model, quantized, samples[:_ERROR_IMAGES])
+        attempts.append(
+            {
+                "float_ops": list(float_ops),
+                "passed": parity["passed"],
+                "failures": failures(parity),
+                "worst_ops": dict(list(errors.items())[: max(_WORST_STEPS)]),
+            }
+        )
+        if parity["passed"]:
+            break
+    record = {
+        "scheme": scheme,
+        "recipe": recipe,
+        "float_ops": list(float_ops),
+        "calibration": {"images": list(images) if calibration else [], "ranges": _to_json(calibration or {})},
+        "attempts": attempts,
+        "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-quantizer")},
+    }
+    return content, record, parity
+
+
+def _float_ops(scheme: str, float_model: bytes, attempts: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Operators to leave in float, attempt by attempt; reads the worst ones from the attempt before."""
+    if scheme != "mixed":
+        yield ()
+    if scheme not in STATIC_SCHEMES:
+        return
+    sensitive = tuple(sensitive_ops(Graph.read(float_model)))
+    yield sensitive
+    kept = sensitive
+    for count in _WORST_STEPS:
+        kept += tuple(op for op in list(attempts[-1]["worst_ops"])[:count] if op not in kept)
+        yield kept
+
+
+def replay(float_model: bytes, scheme: Mapping[str, Any]) -> bytes:
+    """Make the quantised file again from the float one and the content of scheme.json, without any image."""
+    ranges = scheme["calibration"]["ranges"]
+    calibration = {
+        name: {key: np.asarray(value, dtype=np.float32) for key, value in bounds.items()}
+        for name, bounds in ranges.items()
+    }
+    return quantize(float_model, scheme["recipe"], calibration)
+
+
+def _to_json(calibration: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(calibration, default=lambda value: np.asarray(value).tolist()))
+
+
+def _check_scheme(scheme: str) -> None:
+    if scheme not in SCHEMES:
+        raise InputError(f"scheme must be one of {', '.join(SCHEMES)}. Received: {scheme!r}")

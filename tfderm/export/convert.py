@@ -1,0 +1,129 @@
+"""Keras model -> float32 `.tflite` with built-in operators only, batch 1 and a named signature."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+
+import keras
+
+from tfderm.contract import ModelContract
+from tfderm.errors import CheckFailed, InputError
+from tfderm.runtime.graph import Graph, Op
+
+SIGNATURE = "serving_default"
+_LINEAR = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
+
+
+def convert(model: keras.Model, contract: ModelContract) -> bytes:
+    """Convert a trained model to float32 `.tflite`.
+
+    The batch is fixed to 1, because with a free batch the XNNPACK delegate refuses some graphs at run time. The
+    signature `serving_default` has the input `image` (1, H, W, 3) uint8 and the contract's outputs by name.
+
+    Args:
+        model: functional model from uint8 pixels to a dict of named outputs.
+        contract: what the model claims; checked against the model.
+
+    Returns:
+        Content of a `.tflite` file.
+
+    Raises:
+        InputError: the backend is not TensorFlow, or model and contract differ.
+        CheckFailed: an operator has no built-in form, or batch normalisation is left beside a convolution.
+    """
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"export needs Keras' TensorFlow backend, received {keras.backend.backend()!r}: "
+            "set KERAS_BACKEND=tensorflow and run again."
+        )
+    check_contract(model, contract)
+
+    def serve(image):
+        return model(image, training=False)
+
+    specification = tf.TensorSpec((1, *contract.image.image_size, 3), tf.uint8, name=contract.image.name)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(SIGNATURE, serve, input_signature=[specification])
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        try:
+            with _quiet_converter():
+                content = converter.convert()
+        except Exception as error:  # The converter raises its own type or RuntimeError, by the stage that failed.
+            raise CheckFailed(f"{contract.recipe} cannot be exported: {_reason(str(error))}") from None
+    graph = Graph.read(content)
+    check_builtin(graph, contract.recipe)
+    left = unfolded_batch_norms(graph)
+    if left:
+        raise CheckFailed(
+            f"{contract.recipe}: batch normalisation is not folded into the layer before it at "
+            f"{', '.join(graph.tensors[op.outputs[0]].name for op in left)}; place it directly after the convolution."
+        )
+    return content
+
+
+def check_contract(model: keras.Model, contract: ModelContract) -> None:
+    """Raise `InputError` where the model's input or outputs are not what the contract says."""
+    if len(model.inputs) != 1 or not isinstance(model.output, dict):
+        raise InputError("export takes a model with one input and a dict of named outputs; build it that way.")
+    image = model.inputs[0]
+    expected = (contract.image.name, (*contract.image.image_size, 3), "uint8")
+    received = (image.name, tuple(image.shape[1:]), keras.backend.standardize_dtype(image.dtype))
+    if received != expected:
+        raise InputError(f"the model's input differs from its contract: expected {expected}, received {received}.")
+    shapes = {name: tuple(output.shape[1:]) for name, output in model.output.items()}
+    claimed = {output.name: output.shape for output in contract.outputs}
+    if shapes != claimed:
+        raise InputError(f"the model's outputs differ from its contract: expected {claimed}, received {shapes}.")
+
+
+def check_builtin(graph: Graph, name: str) -> None:
+    """Raise `CheckFailed` naming every operator of the file that LiteRT has no built-in kernel for."""
+    custom = sorted(op.removeprefix("CUSTOM:") for op in graph.op_names if op.startswith("CUSTOM:"))
+    if custom:
+        raise CheckFailed(
+            f"{name} needs operators that LiteRT has not built in: {', '.join(custom)}; express them with others."
+        )
+
+
+def unfolded_batch_norms(graph: Graph) -> list[Op]:
+    """Per-channel scaling by constants directly after a convolution or dense layer, which folding should remove."""
+    return [op for op in graph.ops if op.name in ("MUL", "DIV") and _scales_channels(graph, op)]
+
+
+def _scales_channels(graph: Graph, op: Op) -> bool:
+    variable = graph.variable_inputs(op)
+    constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
+    if len(variable) != 1 or len(constants) != 1 or variable[0] not in graph.producers:
+        return False
+    channels = graph.tensors[variable[0]].shape[-1]
+    per_channel = constants[0].shape[-1:] == (channels,) and all(size == 1 for size in constants[0].shape[:-1])
+    return per_channel and graph.producers[variable[0]].name in _LINEAR
+
+
+@contextlib.contextmanager
+def _quiet_converter() -> Iterator[None]:
+    """Keep the converter's C++ messages, which repeat in pages what its exception says, off stderr."""
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _reason(message: str) -> str:
+    """The converter's message in one line: the operators it names, or else its first line."""
+    operators = sorted({name for name in re.findall(r"(?:Flex|Custom) ops: ([\w, ]+)", message)})
+    if operators:
+        return f"no built-in operator for {', '.join(operators)}; express it with others."
+    return message.strip().splitlines()[0] if message.strip() else "the converter gave no reason."

@@ -1,0 +1,85 @@
+"""Golden vectors: rendered images with the outputs of this very `.tflite`, for clients to replay."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfderm.contract import ModelContract
+from tfderm.files import sha256, write_json
+from tfderm.runtime.predictor import LiteRTModel
+from tfderm.runtime.preprocess import decode, resize
+
+TOLERANCES = {
+    "float": {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1e-4},
+    "int8": {"probabilities": 2 / 256, "severity": 0.05, "location_map": 2 / 256},
+}
+"""Largest absolute difference a replay may show, by arithmetic and kind of output: kernels of other processors round
+sums in another order, which 8-bit arithmetic can turn into a step of its grid."""
+
+_FLOAT_SCHEMES = {"float32", "float16", "weight_only_wi8_afp32"}
+_SCALES = ((1.0, 1.0), (1.5, 1.5), (0.75, 1.25), (1.0, 1.0))  # Height and width of each image by the model's.
+
+
+def write_golden(folder: Path, content: bytes, contract: ModelContract, scheme: str) -> None:
+    """Write golden/: index.json, one PNG per image and one .npy (float32, no batch axis) per output.
+
+    Two images are not of the model's size, so that a replay tests the client's resize, whose result index.json pins
+    by sha256.
+
+    Args:
+        folder: the `golden` folder of a bundle.
+        content: of the `.tflite`.
+        contract: of the model.
+        scheme: decides the tolerance.
+    """
+    tolerances = TOLERANCES["float" if scheme in _FLOAT_SCHEMES else "int8"]
+    model = LiteRTModel(content, contract)
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for index, (tall, wide) in enumerate(_SCALES):
+        height, width = contract.image.image_size
+        path = folder / f"{index}.png"
+        Image.fromarray(golden_image(index, (round(height * tall), round(width * wide)))).save(path)
+        pixels = resize(decode(path), contract.image.image_size)
+        outputs = {}
+        for name, values in model(pixels).items():
+            np.save(folder / f"{index}.{name}.npy", values)
+            outputs[name] = {"file": f"{index}.{name}.npy", "tolerance": tolerances[_kind(contract, name)]}
+        entries.append(
+            {
+                "image": path.name,
+                "image_sha256": sha256(path),
+                "input_shape": list(pixels.shape),
+                "input_sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
+                "outputs": outputs,
+            }
+        )
+    write_json(folder / "index.json", {"synthetic": True, "images": entries})
+
+
+def golden_image(seed: int, image_size: tuple[int, int]) -> np.ndarray:
+    """A skin-coloured gradient with reddish patches and texture: (height, width, 3) uint8.
+
+    Rendered in integers, so that it is the same on every machine. Shows nobody.
+    """
+    random = np.random.default_rng(seed)
+    tones = np.array([[222, 184, 160], [198, 150, 120], [160, 112, 84], [104, 70, 52]])
+    height, width = image_size
+    skin = _smooth(random, (5, 6), image_size, tones[seed % 4] - 20, tones[seed % 4] + 20)
+    red = _smooth(
+        random, (5, 6), image_size, tones[seed % 4] * (11, 6, 6) // 10 - 10, tones[seed % 4] * (11, 6, 6) // 10
+    )
+    weight = np.clip((_smooth(random, (6, 7), image_size, 0, 255)[..., :1] - 140) * 6, 0, 255)
+    texture = _smooth(random, (max(height // 6, 2), max(width // 6, 2)), image_size, 0, 24) - 12
+    return np.clip((skin * (255 - weight) + red * weight) // 255 + texture, 0, 255).astype(np.uint8)
+
+
+def _smooth(random: np.random.Generator, grid: tuple[int, int], image_size, low, high) -> np.ndarray:
+    values = random.integers(np.clip(low, 0, 254), np.clip(high, 1, 255) + 1, (*grid, 3))
+    return resize(values.astype(np.uint8), image_size).astype(np.int64)
+
+
+def _kind(contract: ModelContract, name: str) -> str:
+    return next(output.kind for output in contract.outputs if output.name == name)

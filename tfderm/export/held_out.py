@@ -1,0 +1,75 @@
+"""The images of a run that export needs: held-out ones to judge by, training ones to calibrate by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfderm.datasets.corpus import Corpus, Record
+from tfderm.errors import InputError
+from tfderm.export.parity import HeldOut
+from tfderm.recipe import Recipe
+from tfderm.run import Run
+
+
+@dataclass(frozen=True)
+class RunImages:
+    """A run's corpus, opened again, and its records by split."""
+
+    run: Run
+    corpus: Corpus
+    records: tuple[Record, ...]
+
+    @classmethod
+    def open(cls, run: Run, source: str | Path | None = None) -> "RunImages":
+        """Load the data the run was trained on, or `source` in its place.
+
+        Raises:
+            InputError: the source is absent or unreadable.
+        """
+        from tfderm import datasets
+
+        corpus = datasets.load(source or run.environment["data"]["source"])
+        return cls(run, corpus, tuple(datasets.select(corpus, run.recipe).records))
+
+    def held_out(self, split: str = "test") -> HeldOut:
+        """Images of `split`; an image that the run never saw counts as held out too.
+
+        Raises:
+            InputError: there is none.
+        """
+        from tfderm.pipeline import image_batches
+
+        chosen = [record for record in self.records if self.run.splits.get(record.image, split) == split]
+        if not chosen:
+            raise InputError(f"{self.corpus.name} has no image of the split {split!r} of {self.run.path}.")
+        recipe, image_size = self.run.recipe, self.run.contract.image.image_size
+        return HeldOut(
+            batches=lambda: image_batches(self.corpus, chosen, image_size, batch_size=_batch_size(image_size)),
+            y_true=np.array([_truth(recipe, record) for record in chosen]),
+            groups=tuple(record.group or record.image for record in chosen),
+            lesions=np.array(
+                [bool(record.boxes) if record.boxes is not None else bool(record.severity) for record in chosen]
+            ),
+            split=split,
+            synthetic=self.corpus.synthetic,
+        )
+
+    def calibration_images(self, limit: int) -> dict[str, np.ndarray]:
+        """Up to `limit` images of the training split, spread evenly over it: name -> (H, W, 3) uint8."""
+        from tfderm.pipeline import load_images
+
+        training = [record for record in self.records if self.run.splits.get(record.image) == "train"]
+        positions = np.unique(np.linspace(0, len(training) - 1, min(limit, len(training))).round().astype(int))
+        chosen = [training[position] for position in positions] if training else []
+        images = load_images(self.corpus, chosen, self.run.contract.image.image_size) if chosen else []
+        return {record.image: image for record, image in zip(chosen, images, strict=True)}
+
+
+def _truth(recipe: Recipe, record: Record) -> float | int:
+    return record.severity if recipe.task == "severity" else recipe.labels.index(record.label)
+
+
+def _batch_size(image_size: tuple[int, int]) -> int:
+    """Small enough that one pass of a large network stays within a gigabyte or so."""
+    return int(np.clip(1_000_000 // (image_size[0] * image_size[1]), 1, 32))

@@ -1,0 +1,86 @@
+"""MODEL_CARD.md of a bundle."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfderm.contract import ModelContract
+from tfderm.export.parity import table
+
+
+def model_card(
+    contract: ModelContract, scheme: Mapping[str, Any], parity: Mapping[str, Any], metrics: Mapping[str, Any] | None
+) -> str:
+    """The card as Markdown: intended use, data, metrics, parity, licence.
+
+    Args:
+        contract: of the model.
+        scheme: content of scheme.json.
+        parity: content of parity.json.
+        metrics: content of the run's metrics.json, None where the run was not evaluated.
+    """
+    training = contract.training
+    synthetic = bool(training.get("synthetic"))
+    height, width = contract.image.image_size
+    label = " (synthetic images)" if parity["synthetic"] else ""
+    lines = [
+        f"# {contract.recipe}, {scheme['scheme']}",
+        "",
+        "## Intended use",
+        "",
+        contract.intended_use,
+        "",
+        "## Input and outputs",
+        "",
+        f"- `{contract.image.name}`: {width}x{height} {contract.image.channels} {contract.image.dtype}, "
+        f"resize {contract.image.resize}; normalisation is inside the model.",
+    ]
+    for output in contract.outputs:
+        low, high = output.range
+        unit = f" {output.unit}" if output.unit else ""
+        lines.append(f"- `{output.name}`: {output.kind}, shape {list(output.shape)}, {low:g} to {high:g}{unit}.")
+    if contract.labels:
+        names = (f"{label_} ({contract.label_names.get(label_, label_)})" for label_ in contract.labels)
+        lines.append(f"- Labels: {', '.join(names)}.")
+    lines += [
+        "",
+        "## Data",
+        "",
+        f"Trained on {training.get('data', 'unknown data')}: "
+        + ("**synthetic images; says nothing about patients.**" if synthetic else "photographs."),
+        "",
+        *(f"- {key}: {value}" for key, value in training.items()),
+        "",
+        f"## Metrics{label}",
+        "",
+        *_metrics(metrics),
+        "",
+        f"## Keras against this file, {parity['num_images']} images of the {parity['split']} split{label}",
+        "",
+        table(parity),
+        "",
+        f"Operators left in float: {len(scheme['float_ops'])}. How the file was made: `scheme.json`.",
+        "",
+        "## Licence",
+        "",
+        contract.licence,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _metrics(metrics: Mapping[str, Any] | None) -> list[str]:
+    if metrics is None:
+        return ["Not evaluated yet: run `tfderm evaluate` on the run and export again."]
+    rows = ["| metric | value |", "|---|---|"]
+    for name, value in metrics.items():
+        if isinstance(value, Mapping) and "value" in value:
+            rows.append(
+                f"| {name} | {_number(value['value'])} ({_number(value.get('low'))} to {_number(value.get('high'))}) |"
+            )
+        elif isinstance(value, (int, float, str)):
+            rows.append(f"| {name} | {_number(value)} |")
+    return rows
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,210 @@
+"""Is the `.tflite` still the model that was trained? Keras against LiteRT on held-out images, output by output."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfderm.contract import ModelContract
+from tfderm.metrics import accuracy, class_recalls, mean_absolute_error, pair_accuracy, paired_difference
+from tfderm.runtime.predictor import LiteRTModel
+
+FLOAT32_TOLERANCES = {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1e-4}
+"""Largest absolute difference by kind of output (severity in PASI points)."""
+
+SCORE_BUDGET = 0.10  # Mean abs difference of the score, PASI points ...
+SCORE_BUDGET_OF_MAE = 0.05  # ... or this share of the model's own mean absolute error, whichever is larger.
+PAIR_ACCURACY_DROP = 0.005
+TOP1_AGREEMENT = 0.98
+ACCURACY_DROP = 0.01
+RECALL_DROP = 0.03
+DISTINCT_VALUES = 17
+MAP_THRESHOLD = 0.3
+MAP_OVERLAP = 0.95
+
+Outputs = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Images that the model was not trained on, with their truth.
+
+    Args:
+        batches: called for each pass; yields (b, H, W, 3) uint8 at the model's size.
+        y_true: (N,) scores, or classes as integers.
+        groups: (N,) patient or lesion.
+        lesions: (N,) bool, whether the image shows a lesion; only used where there are location maps.
+        split: name of the split.
+        synthetic: whether the images were rendered.
+    """
+
+    batches: Callable[[], Iterable[np.ndarray]]
+    y_true: np.ndarray
+    groups: tuple[str, ...]
+    lesions: np.ndarray
+    split: str = "test"
+    synthetic: bool = False
+
+
+def keras_outputs(model: keras.Model, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """Outputs of the Keras model, (N, ...) float32 by name."""
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in model.output}
+    for images in batches:
+        for name, values in model.predict_on_batch(images).items():
+            rows[name].append(np.asarray(values, dtype=np.float32))
+    return {name: np.concatenate(values) for name, values in rows.items()}
+
+
+def litert_outputs(content: bytes, contract: ModelContract, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """Outputs of a `.tflite`, (N, ...) float32 by name."""
+    model = LiteRTModel(content, contract, num_threads=2)
+    rows: dict[str, list[np.ndarray]] = {output.name: [] for output in contract.outputs}
+    for images in batches:
+        for image in images:
+            for name, values in model(image).items():
+                rows[name].append(values)
+    return {name: np.stack(values) for name, values in rows.items()}
+
+
+def compare(
+    contract: ModelContract, scheme: str, reference: Outputs, candidate: Outputs, held_out: HeldOut
+) -> dict[str, Any]:
+    """Judge a `.tflite` against the Keras model it was made from.
+
+    float32 is held to `FLOAT32_TOLERANCES`. Every other scheme is held to what matters: the drop of the task's
+    metric, agreement, and overlap of location maps. A value that is not finite fails.
+
+    Args:
+        contract: of the model.
+        scheme: of the candidate.
+        reference: Keras' outputs, (N, ...) by name.
+        candidate: LiteRT's outputs, likewise.
+        held_out: the images' truth.
+
+    Returns:
+        The content of parity.json.
+    """
+    kinds = {output.name: output.kind for output in contract.outputs}
+    outputs = {
+        name: _differences(kind, reference[name], candidate[name], held_out.lesions) for name, kind in kinds.items()
+    }
+    finite = all(np.isfinite(candidate[name]).all() for name in kinds)
+    checks = [_check("finite outputs", float(finite), ">=", 1.0)]
+    metrics: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    if finite:
+        judge = _severity if contract.task == "severity" else _classification
+        task_checks, metrics = judge(contract, reference, candidate, held_out)
+        if scheme == "float32":
+            checks += [
+                _check(f"{name} max abs difference", outputs[name]["max_difference"], "<=", FLOAT32_TOLERANCES[kind])
+                for name, kind in kinds.items()
+            ]
+        else:
+            checks += task_checks
+            for name, kind in kinds.items():
+                if kind == "location_map" and outputs[name]["overlap_images"]:
+                    checks.append(
+                        _check(f"{name} overlap (IoU at {MAP_THRESHOLD})", outputs[name]["overlap"], ">=", MAP_OVERLAP)
+                    )
+    return {
+        "scheme": scheme,
+        "num_images": len(held_out.y_true),
+        "split": held_out.split,
+        "synthetic": held_out.synthetic,
+        "passed": all(check["passed"] for check in checks),
+        "outputs": outputs,
+        "reference": metrics[0],
+        "candidate": metrics[1],
+        "checks": checks,
+    }
+
+
+def failures(parity: Mapping[str, Any]) -> str:
+    """The failed checks of a parity report in one line."""
+    return "; ".join(
+        f"{check['name']} is {check['value']:.4g}, must be {check['comparison']} {check['limit']:.4g}"
+        for check in parity["checks"]
+        if not check["passed"]
+    )
+
+
+def table(parity: Mapping[str, Any]) -> str:
+    """The checks of a parity report as a Markdown table."""
+    lines = ["| check | value | limit | passed |", "|---|---|---|---|"]
+    for check in parity["checks"]:
+        passed = "yes" if check["passed"] else "NO"
+        limit = f"{check['comparison']} {check['limit']:.4g}"
+        lines.append(f"| {check['name']} | {check['value']:.4g} | {limit} | {passed} |")
+    return "\n".join(lines)
+
+
+def _check(name: str, value: float, comparison: str, limit: float) -> dict[str, Any]:
+    passed = value <= limit if comparison == "<=" else value >= limit
+    return {"name": name, "value": float(value), "limit": limit, "comparison": comparison, "passed": bool(passed)}
+
+
+def _differences(kind: str, reference: np.ndarray, candidate: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
+    difference = np.abs(np.nan_to_num(candidate, posinf=1e30, neginf=-1e30) - reference)
+    values = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
+    if kind == "location_map":
+        axes = tuple(range(1, reference.ndim))
+        a, b = reference >= MAP_THRESHOLD, candidate >= MAP_THRESHOLD
+        union = (a | b).sum(axis=axes)
+        counted = lesions & (union > 0)
+        overlap = (a & b).sum(axis=axes)[counted] / union[counted]
+        values["overlap_images"] = int(counted.sum())
+        values["overlap"] = float(overlap.mean()) if counted.any() else None
+    return values
+
+
+def _severity(contract, reference, candidate, held_out):
+    name = contract.output("severity").name
+    a, b, y_true = reference[name][:, 0], candidate[name][:, 0], held_out.y_true
+    metrics = tuple(
+        {"mae": mean_absolute_error(y_true, y), "pair_accuracy": _defined(pair_accuracy(y_true, y))} for y in (a, b)
+    )
+    limit = max(SCORE_BUDGET, SCORE_BUDGET_OF_MAE * metrics[0]["mae"])
+    checks = [_check("mean abs score difference", np.mean(np.abs(b - a)), "<=", limit)]
+    if metrics[0]["pair_accuracy"] is not None:
+        drop = metrics[0]["pair_accuracy"] - metrics[1]["pair_accuracy"]
+        checks.append(_check("pair accuracy drop", drop, "<=", PAIR_ACCURACY_DROP))
+    return [*checks, _distinct(a, b)], metrics
+
+
+def _classification(contract, reference, candidate, held_out):
+    name = contract.output("probabilities").name
+    y_true, num_classes = held_out.y_true, len(contract.labels)
+    a, b = reference[name].argmax(axis=1), candidate[name].argmax(axis=1)
+    recalls = [class_recalls(y_true, y, num_classes) for y in (a, b)]
+    metrics = tuple(
+        {
+            "accuracy": accuracy(y_true, y),
+            **{f"recall_{label}": _defined(r) for label, r in zip(contract.labels, recall, strict=True)},
+        }
+        for y, recall in zip((a, b), recalls, strict=True)
+    )
+    checks = [
+        _check("top-1 agreement", np.mean(a == b), ">=", TOP1_AGREEMENT),
+        _check("accuracy drop", metrics[0]["accuracy"] - metrics[1]["accuracy"], "<=", ACCURACY_DROP),
+        _distinct(reference[name], candidate[name]),
+    ]
+    for index, label in enumerate(contract.labels):
+        if not np.isnan(recalls[0][index]):
+            # Paired on the same resamples of groups: the least drop that the held-out images allow.
+            drop = paired_difference(
+                lambda truth, y, index=index: class_recalls(truth, y, num_classes)[index], y_true, a, b, held_out.groups
+            )
+            checks.append(_check(f"recall drop of {label}, low end of its interval", drop.low, "<=", RECALL_DROP))
+    return checks, metrics
+
+
+def _distinct(reference: np.ndarray, candidate: np.ndarray) -> dict[str, Any]:
+    """A graph squeezed through one badly scaled tensor gives a few steps; no more is asked than Keras itself gives."""
+    limit = min(DISTINCT_VALUES, len(np.unique(reference)))
+    return _check("distinct output values", len(np.unique(candidate)), ">=", limit)
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,118 @@
+"""From an image to the model's named outputs, on LiteRT."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from tfderm.contract import ModelContract
+from tfderm.errors import InputError
+from tfderm.runtime.bundle import Bundle, load_bundle
+from tfderm.runtime.preprocess import resize
+
+SIGNATURE = "serving_default"
+
+
+class LiteRTModel:
+    """A `.tflite` bound to its contract by the names of its signature, never by the order of its tensors.
+
+    Args:
+        content: of the `.tflite` file.
+        contract: its contract.
+        num_threads: of LiteRT.
+
+    Raises:
+        InputError: the file is no `.tflite`, or its signature differs from the contract.
+    """
+
+    def __init__(self, content: bytes, contract: ModelContract, num_threads: int = 1):
+        self.contract = contract
+        try:
+            self.interpreter = Interpreter(model_content=content, num_threads=num_threads)
+        except ValueError as error:
+            raise InputError(f"model.tflite cannot be loaded: {str(error).splitlines()[0]}; export it again.") from None
+        names = self.interpreter.get_signature_list().get(SIGNATURE, {"inputs": [], "outputs": []})
+        expected = ([contract.image.name], sorted(output.name for output in contract.outputs))
+        received = (list(names["inputs"]), sorted(names["outputs"]))
+        if received != expected:
+            raise InputError(f"model.tflite has the signature {received}, its contract says {expected}; export again.")
+        self._run = self.interpreter.get_signature_runner(SIGNATURE)
+        self._details = self._run.get_output_details()
+
+    def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Run one image.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB, exactly at the contract's size.
+
+        Returns:
+            Output name -> float32 without the batch axis, dequantised where the file has integers, not clipped.
+        """
+        expected = (*self.contract.image.image_size, 3)
+        if pixels.shape != expected or pixels.dtype != np.uint8:
+            raise InputError(f"image: expected uint8 {expected}, received {pixels.dtype} {pixels.shape}; resize it.")
+        outputs = self._run(**{self.contract.image.name: np.ascontiguousarray(pixels)[None]})
+        return {output.name: self._dequantise(output.name, outputs[output.name][0]) for output in self.contract.outputs}
+
+    def _dequantise(self, name: str, values: np.ndarray) -> np.ndarray:
+        scale, zero_point = self._details[name]["quantization"]
+        if np.issubdtype(values.dtype, np.integer) and scale:
+            return ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+        return values.astype(np.float32)
+
+
+class Predictor:
+    """Answers of a bundle for images of any size.
+
+    Args:
+        bundle: a bundle or its folder.
+        num_threads: of LiteRT.
+
+    Raises:
+        InputError: as `load_bundle`.
+
+    Example:
+        >>> answer = Predictor("runs/demo/bundles/float32").answer(preprocess.decode("arm.jpg"))  # doctest: +SKIP
+    """
+
+    def __init__(self, bundle: Bundle | Path | str, num_threads: int = 1):
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        self.contract = self.bundle.contract
+        self.model = LiteRTModel(self.bundle.model_path.read_bytes(), self.contract, num_threads)
+
+    def predict(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Resize by the contract and run: output name -> float32 without the batch axis, not clipped.
+
+        Args:
+            image: (height, width, 3) uint8 RGB of any size, upright.
+        """
+        return self.model(resize(image, self.contract.image.image_size))
+
+    def answer(self, image: np.ndarray) -> dict[str, Any]:
+        """What a person is shown: values clipped to the contract's ranges, JSON-ready, without location maps.
+
+        Returns:
+            Severity: {"severity", "unit", "band"}. Classification: {"label", "name", "probability", "probabilities"}.
+        """
+        return interpret(self.contract, self.predict(image))
+
+
+def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The answer that raw outputs mean under a contract; see `Predictor.answer`."""
+    if contract.task == "severity":
+        from tfderm.clinical.pasi import severity_band
+
+        output = contract.output("severity")
+        score = float(np.clip(outputs[output.name].item(), *output.range))
+        return {"severity": score, "unit": output.unit, "band": severity_band(score)}
+    output = contract.output("probabilities")
+    probabilities = np.clip(outputs[output.name], *output.range)
+    label = contract.labels[int(np.argmax(probabilities))]
+    return {
+        "label": label,
+        "name": contract.label_names.get(label, label),
+        "probability": float(probabilities.max()),
+        "probabilities": {key: float(value) for key, value in zip(contract.labels, probabilities, strict=True)},
+    }
