@@ -1,0 +1,38 @@
+"""Set-up shared by all tests: quiet TensorFlow, a cache of their own, real data where $TFDERM_DATA points to it."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all"):
+        skip = pytest.mark.skip(reason="slow: run with `make test-all`")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with `ham10000/` and `pad_ufes_20/`; skips where $TFDERM_DATA is unset."""
+    folder = os.environ.get("TFDERM_DATA")
+    if not folder:
+        pytest.skip("real images are looked up in $TFDERM_DATA, which is unset")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def psoriasis(tmp_path_factory) -> Path:
+    """Manifest of a small synthetic set, 64x80 pixels."""
+    from tfderm.datasets.synthetic.psoriasis import generate
+
+    return generate(tmp_path_factory.mktemp("data") / "psoriasis", num_patients=10, image_size=(64, 80), seed=1)
