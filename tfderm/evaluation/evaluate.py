@@ -1,0 +1,203 @@
+"""`evaluate`: predict a split with a run's model and with trivial baselines, and write what came out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfderm.datasets.corpus import Corpus, Record
+from tfderm.errors import InputError
+from tfderm.evaluation.predictions import Predictions, write_predictions
+from tfderm.evaluation.scores import score
+from tfderm.files import atomic_folder, write_json
+from tfderm.recipe import Recipe
+from tfderm.run import Run
+
+SPLITS = ("train", "validation", "test")
+# Pixels per batch of predictions: sixteen images of 200x256, two of 800x1024.
+_BATCH_PIXELS = 2**21
+# Longest side of the images that colour baselines are fitted on; colour shares hardly change with size.
+_BASELINE_SIDE = 256
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What figures are drawn from: the photographs beside the predictions, row by row."""
+
+    run: Run
+    corpus: Corpus
+    records: Sequence[Record]
+    predictions: Predictions
+    model: Any
+
+
+def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "test") -> dict[str, Any]:
+    """Evaluate a run beside trivial baselines; writes `metrics.json`, `predictions.csv` and `figures/` into it.
+
+    Args:
+        run: a finished run or its folder.
+        data: other data than the run's own, as `tfderm.datasets.load` takes it. All of its images are used, unless it
+            is the run's own data in another place (equal fingerprint), which is used like the run's own.
+        split: "train", "validation" or "test" of the run's own data.
+
+    Returns:
+        The content of `metrics.json`: every metric as {value, low, high, undefined} for the model, each baseline, and
+        the paired difference model - baseline, with 95 % intervals over resampled patients (or lesions).
+
+    Raises:
+        InputError: the run is not trained, its data has changed, or other data holds a patient the run learned from.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if split not in SPLITS:
+        raise InputError(f"`split` must be one of {', '.join(SPLITS)}. Received: split={split!r}")
+    model_path = run.model_path
+    training, corpus, records, split = _choose(run, data, split)
+    source = data or run.environment["data"]["source"]
+
+    from tfderm import models
+
+    model = models.load(model_path)
+    y_true = true_values(records, run.recipe)
+    predictions = Predictions(
+        task=run.recipe.task,
+        images=[record.image for record in records],
+        groups=[record.group or record.image for record in records],
+        y_true=y_true,
+        y_pred=_predict(model, run, corpus, records),
+        baselines=_baseline_predictions(run.recipe, *training, corpus, records),
+        labels=run.recipe.labels,
+    )
+    result = {
+        "recipe": run.recipe.name,
+        "task": run.recipe.task,
+        "split": split,
+        "synthetic": corpus.synthetic,
+        "data": {
+            "name": corpus.name,
+            "source": str(source),
+            "synthetic": corpus.synthetic,
+            "licence": corpus.licence,
+            "fingerprint": corpus.fingerprint,
+        },
+        "claim": dict(run.recipe.claim),
+        **score(predictions, seed=run.recipe.seed),
+    }
+    if corpus.synthetic:
+        result["note"] = "synthetic data: rendered images, no statement about patients"
+    from tfderm.evaluation.figures import draw_figures
+
+    with atomic_folder(run.figures) as folder:
+        result["figures"] = draw_figures(Evaluated(run, corpus, records, predictions, model), result, folder)
+    write_predictions(run.path / "predictions.csv", predictions, records)
+    write_json(run.path / "metrics.json", result)
+    return result
+
+
+def _choose(run: Run, data: str | None, split: str) -> tuple[tuple[Corpus, list[Record]], Corpus, list[Record], str]:
+    """((own corpus, its training records), corpus to evaluate, its records, name of the split)."""
+    from tfderm import datasets
+
+    recorded = run.environment["data"]
+    other = datasets.load(data) if data else None
+    own = other if other and other.fingerprint == recorded["fingerprint"] else datasets.load(recorded["source"])
+    if own.fingerprint != recorded["fingerprint"]:
+        raise InputError(
+            f"{recorded['source']} has changed since {run.path} was trained (fingerprint {own.fingerprint[:12]}, "
+            f"expected {recorded['fingerprint'][:12]}); restore it, or train again."
+        )
+    splits = run.splits
+    of_split = {
+        name: [record for record in datasets.select(own, run.recipe).records if splits.get(record.image) == name]
+        for name in SPLITS
+    }
+    for name in {"train", split}:
+        if missing := sum(value == name for value in splits.values()) - len(of_split[name]):
+            raise InputError(
+                f"{recorded['source']}: {missing} images of the {name} split of {run.path} cannot be read any more; "
+                "see `tfderm data check` and restore them."
+            )
+    training = (own, of_split["train"])
+    if other is None or other is own:
+        if not of_split[split]:
+            raise InputError(f"{run.path}: the {split} split holds no image.")
+        return training, own, of_split[split], split
+    records = list(datasets.select(other, run.recipe).records)
+    learned = {record.group for record in of_split["train"]} - {""}
+    leaks = [record for record in records if record.group in learned]
+    if leaks:
+        groups = sorted({record.group for record in leaks})
+        more = f" and {len(groups) - 3} more" if len(groups) > 3 else ""
+        raise InputError(
+            f"Leak: {len(leaks)} images of {data} belong to {', '.join(groups[:3])}{more} in the training split of "
+            f"{run.path} (first: {leaks[0].image}); leave them out, or rename them if they are other people."
+        )
+    return training, other, records, "all"
+
+
+def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
+    """(N,) float64 scores, or int64 classes in the order of the recipe's labels."""
+    if recipe.task == "severity":
+        return np.array([record.severity for record in records], dtype=np.float64)
+    return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)
+
+
+def predict_outputs(
+    model: Any, corpus: Corpus, records: Sequence[Record], image_size: tuple[int, int], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The outputs `names` of a model for all records, in their order: name -> (N, ...) float32."""
+    from tqdm import tqdm
+
+    from tfderm.pipeline import image_batches
+
+    batch_size = max(1, min(16, _BATCH_PIXELS // (image_size[0] * image_size[1])))
+    outputs: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    total = math.ceil(len(records) / batch_size)
+    batches = image_batches(corpus, records, image_size, batch_size=batch_size)
+    for images in tqdm(batches, "predicting", total, delay=1, leave=False):
+        answer = model.predict_on_batch(images)
+        for name in names:
+            outputs[name].append(np.asarray(answer[name], dtype=np.float32))
+    return {name: np.concatenate(parts) for name, parts in outputs.items()}
+
+
+def _predict(model: Any, run: Run, corpus: Corpus, records: Sequence[Record]) -> np.ndarray:
+    """(N,) scores clipped to the contract's range as every client does, or (N, num_classes) probabilities."""
+    kind = "severity" if run.recipe.task == "severity" else "probabilities"
+    output = run.contract.output(kind)
+    values = predict_outputs(model, corpus, records, run.recipe.image_size, [output.name])[output.name]
+    failed = ~np.isfinite(values).all(axis=1)
+    if failed.any():
+        image = records[int(np.argmax(failed))].image
+        raise InputError(f"{run.path}: the prediction for {image} is not a finite number; train again.")
+    values = values.astype(np.float64)
+    return np.clip(values[:, 0], *output.range) if kind == "severity" else values
+
+
+def _baseline_predictions(
+    recipe: Recipe, own: Corpus, training: Sequence[Record], corpus: Corpus, records: Sequence[Record]
+) -> dict[str, np.ndarray]:
+    """Predictions for `records` of the trivial baselines fitted on the run's own training split."""
+    from tfderm.evaluation import baselines
+    from tfderm.pipeline import ImageStore
+
+    scale = min(1.0, _BASELINE_SIDE / max(recipe.image_size))
+    image_size = (round(recipe.image_size[0] * scale), round(recipe.image_size[1] * scale))
+    if recipe.task == "severity":
+        candidates = {"constant": baselines.ConstantSeverity(), "colour_histogram": baselines.ColourHistogramSeverity()}
+    else:
+        candidates = {"majority": baselines.MajorityClass(), "colour_histogram": baselines.ColourHistogramClassifier()}
+    y, groups = true_values(training, recipe), [record.group or record.image for record in training]
+    predictions = {}
+    for name, baseline in candidates.items():
+        baseline.fit(ImageStore(own, training, image_size), y, groups)
+        images = ImageStore(corpus, records, image_size)
+        if recipe.task == "severity":
+            predictions[name] = baseline.predict(images)
+        else:
+            shares = baseline.predict_proba(images)
+            absent = len(recipe.labels) - shares.shape[1]  # The last classes, where the training split lacks them.
+            predictions[name] = np.pad(shares, ((0, 0), (0, absent)))
+    return predictions

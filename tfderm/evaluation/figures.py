@@ -1,0 +1,175 @@
+"""Figures of an evaluation as PNG files, drawn with the Agg backend; which ones there are depends on the task."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tfderm.evaluation.evaluate import Evaluated
+
+# Okabe and Ito's colours, which people with any colour vision can tell apart.
+MODEL_COLOUR = "#0072B2"
+BASELINE_COLOURS = ("#999999", "#E69F00", "#009E73", "#CC79A7")
+BASELINE_NAMES = {"constant": "constant", "majority": "majority class", "colour_histogram": "colour histogram"}
+_DPI = 110
+_EXAMPLES = 4
+
+
+def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -> list[dict[str, str]]:
+    """Draw every figure of the run's task into `folder`.
+
+    Returns:
+        For each figure in reading order: `file` (name in `folder`), `title`, and `caption`, what it shows in words.
+    """
+    from tfderm.evaluation import figures_classes, figures_severity
+
+    task = figures_severity if evaluated.predictions.task == "severity" else figures_classes
+    drawn = [_training_curves(evaluated.run.path / "history.csv")]
+    drawn += task.draw(evaluated.predictions, result)
+    drawn += _photographs(evaluated, task.example_caption)
+    entries = []
+    for name, title, caption, figure in [item for item in drawn if item]:
+        data = " — synthetic data" if result["synthetic"] else ""
+        figure.suptitle(title + data, fontsize=11)
+        figure.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
+        entries.append({"file": f"{name}.png", "title": title + data, "caption": caption})
+    return entries
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options) -> tuple["Figure", np.ndarray]:
+    """A white figure of that many inches and its (rows, columns) axes, without frames on top and right."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    for axis in axes.flat:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    return figure, axes
+
+
+def predictor_colours(baselines: Sequence[str]) -> dict[str, str]:
+    """Words for the model and each baseline -> its colour, the model first."""
+    names = {BASELINE_NAMES.get(name, name): colour for name, colour in zip(baselines, BASELINE_COLOURS, strict=False)}
+    return {"model": MODEL_COLOUR, **names}
+
+
+def _training_curves(path: Path):
+    """Loss and metrics by epoch (paper 4 prints accuracy and loss so); None without a history."""
+    if not path.is_file():
+        return None
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    watched = [name for name in rows[0] if name.endswith(("accuracy", "mean_absolute_error", "recall"))]
+    names = ["loss", *(name for name in watched if not name.startswith("val_"))]
+    epochs = [int(float(row["epoch"])) for row in rows]
+    figure, axes = new_figure(4.2 * len(names), 3.2, 1, len(names))
+    for axis, name in zip(axes[0], names, strict=True):
+        for column, style, label in ((name, "-", "training"), (f"val_{name}", "--", "validation")):
+            if column in rows[0]:
+                colour = MODEL_COLOUR if label == "training" else "#D55E00"
+                axis.plot(epochs, [float(row[column]) for row in rows], style, color=colour, label=label, marker=".")
+        axis.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 0].legend(frameon=False, fontsize=8)
+    caption = "Loss and metrics after each epoch, on the training and on the validation split."
+    return "training_curves", "Training", caption, figure
+
+
+def _photographs(evaluated: "Evaluated", caption_of):
+    """Some photographs across the range, and those predicted worst, with the model's location maps if it has any."""
+    from tfderm.evaluation.scores import image_errors
+
+    p = evaluated.predictions
+    errors = image_errors(p)
+    order = np.lexsort((errors, p.y_true))
+    spread = order[np.unique(np.linspace(0, len(order) - 1, _EXAMPLES).round().astype(int))]
+    worst = np.argsort(-errors, kind="stable")[:_EXAMPLES]
+    maps = "; the model's location maps by stride laid over it" if _map_names(evaluated) else ""
+    yield (
+        "examples",
+        "Example photographs",
+        f"Photographs from the lowest to the highest true value{maps}. Dashed: lesion boxes of the data.",
+        _photograph_figure(evaluated, spread, caption_of),
+    )
+    yield (
+        "largest_errors",
+        "Largest errors",
+        f"The photographs predicted worst{maps}.",
+        _photograph_figure(evaluated, worst, caption_of),
+    )
+
+
+def _map_names(evaluated: "Evaluated") -> dict[str, int]:
+    return {output.name: output.stride for output in evaluated.run.contract.outputs_of_kind("location_map")}
+
+
+def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> "Figure":
+    from tfderm.evaluation.evaluate import predict_outputs
+    from tfderm.pipeline import load_images
+
+    records = [evaluated.records[row] for row in rows]
+    image_size = evaluated.run.recipe.image_size
+    images = load_images(evaluated.corpus, records, image_size)
+    names = _map_names(evaluated)
+    if not names:
+        figure, axes = new_figure(2.6 * len(rows), 3.0, 1, len(rows))
+        for axis, image, row in zip(axes[0], images, rows, strict=True):
+            _show(axis, image)
+            axis.set_title(caption_of(evaluated.predictions, row), fontsize=8)
+        return figure
+    maps = predict_outputs(evaluated.model, evaluated.corpus, records, image_size, list(names))
+    cell = 1.9
+    height = cell * image_size[0] / image_size[1] + 0.3
+    figure, axes = new_figure(cell * (len(names) + 1), height * len(rows) + 0.6, len(rows), len(names) + 1)
+    for index, row in enumerate(rows):
+        _show(axes[index, 0], images[index])
+        axes[index, 0].set_title(caption_of(evaluated.predictions, row), fontsize=8)
+        _draw_boxes(axes[index, 0], records[index], image_size)
+        for axis, (name, stride) in zip(axes[index, 1:], names.items(), strict=True):
+            _show(axis, images[index])
+            picture = axis.imshow(
+                _bicubic(maps[name][index, :, :, 0], stride, image_size), cmap="viridis", vmin=0, vmax=1, alpha=0.65
+            )
+            if index == 0:
+                axis.set_title(f"stride {stride}", fontsize=8)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.5, pad=0.01)
+    bar.ax.tick_params(labelsize=7)
+    bar.set_label("lesion location, 0 to 1", fontsize=8)
+    return figure
+
+
+def _show(axis: "Axes", image: np.ndarray) -> None:
+    axis.imshow(image)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)
+
+
+def _bicubic(location_map: np.ndarray, stride: int, image_size: tuple[int, int]) -> np.ndarray:
+    """A map at the size of its image (bicubic, as in the paper's figure 8); cells beyond the image are cut off."""
+    import cv2
+
+    rows, columns = location_map.shape
+    large = cv2.resize(location_map, (columns * stride, rows * stride), interpolation=cv2.INTER_CUBIC)
+    return np.clip(large[: image_size[0], : image_size[1]], 0, 1)
+
+
+def _draw_boxes(axis: "Axes", record, image_size: tuple[int, int]) -> None:
+    from matplotlib.patches import Rectangle
+
+    if not record.boxes:
+        return
+    scale_y, scale_x = image_size[0] / record.image_size[0], image_size[1] / record.image_size[1]
+    for x, y, width, height in record.boxes:
+        for colour, style in (("black", "-"), ("white", "--")):
+            corner = (x * scale_x, y * scale_y)
+            axis.add_patch(
+                Rectangle(corner, width * scale_x, height * scale_y, fill=False, color=colour, ls=style, lw=0.9)
+            )

@@ -1,0 +1,85 @@
+"""Figures of a classification run: recalls, confusion matrix, calibration."""
+
+from typing import Any
+
+import numpy as np
+
+from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
+from tfderm.evaluation.predictions import Predictions
+
+
+def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
+    """(file stem, title, caption, figure) of each figure."""
+    return [_recalls(predictions, result), _confusion_matrix(predictions, result), _reliability(result)]
+
+
+def example_caption(predictions: Predictions, row: int) -> str:
+    probabilities = predictions.y_pred[row]
+    chosen = int(probabilities.argmax())
+    return f"true {predictions.labels[predictions.y_true[row]]}\npredicted {predictions.labels[chosen]} " + (
+        f"({100 * probabilities[chosen]:.0f} %)"
+    )
+
+
+def _recalls(p: Predictions, result: dict[str, Any]):
+    colours = predictor_colours(list(p.baselines))
+    figure, axes = new_figure(max(5.0, 1.6 * len(p.labels) + 1.5), 3.4)
+    axis = axes[0, 0]
+    width = 0.8 / len(colours)
+    for position, ((name, colour), key) in enumerate(zip(colours.items(), [None, *p.baselines], strict=True)):
+        label = name
+        for index, row in enumerate(result["class_recalls"].values()):
+            interval = row["model"] if key is None else row["baselines"][key]
+            if interval["value"] is None:
+                continue
+            x = index + (position - (len(colours) - 1) / 2) * width
+            axis.bar(x, 100 * interval["value"], width * 0.9, color=colour, label=label)
+            label = None
+            if interval["low"] is not None:
+                below, above = interval["value"] - interval["low"], interval["high"] - interval["value"]
+                errors = [[100 * max(below, 0)], [100 * max(above, 0)]]
+                axis.errorbar(x, 100 * interval["value"], errors, color="#333333", capsize=2, lw=0.9)
+    labels = [f"{label}\nn = {row['n']}" for label, row in result["class_recalls"].items()]
+    axis.set_xticks(range(len(labels)), labels)
+    axis.set(ylabel="recall (%)", ylim=(0, 108), yticks=range(0, 101, 20))
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    caption = "Share of each class recognised; lines: 95 % interval over resampled patients or lesions."
+    return "recalls", "Recall by class", caption, figure
+
+
+def _confusion_matrix(p: Predictions, result: dict[str, Any]):
+    counts = np.array(result["confusion_matrix"])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 1.0 * len(p.labels) + 2.0
+    figure, axes = new_figure(size + 0.8, size)
+    axis = axes[0, 0]
+    picture = axis.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > 0.55 else "black"
+        text = f"{100 * share:.0f} %\n{counts[row, column]}"
+        axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+    axis.set_xticks(range(len(p.labels)), p.labels)
+    axis.set_yticks(range(len(p.labels)), p.labels)
+    axis.set(xlabel="predicted", ylabel="true")
+    axis.spines[:].set_visible(False)
+    figure.colorbar(picture, ax=axis, label="% of the true class", shrink=0.8)
+    caption = "Each row shows where the photographs of one true class went: share of the row, and count."
+    return "confusion_matrix", "Confusion matrix", caption, figure
+
+
+def _reliability(result: dict[str, Any]):
+    bins = result["reliability"]
+    figure, axes = new_figure(4.6, 4.8, 2, 1, height_ratios=(3, 1), sharex=True)
+    edges = 100 * np.array(bins["edges"])
+    filled = [index for index, count in enumerate(bins["count"]) if count]
+    upper, lower = axes[0, 0], axes[1, 0]
+    upper.plot([0, 100], [0, 100], color="#555555", lw=0.8, ls=":", label="calibrated")
+    confidence = [100 * bins["confidence"][index] for index in filled]
+    accuracy = [100 * bins["accuracy"][index] for index in filled]
+    upper.plot(confidence, accuracy, "o-", color=MODEL_COLOUR, ms=4, lw=1, label="model")
+    upper.set(ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 103))
+    upper.legend(frameon=False, fontsize=8, loc="upper left")
+    lower.bar(edges[:-1], bins["count"], np.diff(edges), align="edge", color="#BBBBBB", edgecolor="white")
+    lower.set(xlabel="confidence (largest probability, %)", ylabel="photographs")
+    caption = "Accuracy by stated confidence in bins of equal width; on the dotted line confidence is what it says."
+    return "reliability", "Calibration", caption, figure

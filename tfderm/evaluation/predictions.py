@@ -1,0 +1,98 @@
+"""What was predicted, in memory and as `predictions.csv`."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfderm.datasets.corpus import Record
+from tfderm.errors import InputError
+from tfderm.files import write_csv
+from tfderm.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted for N images, by the model and by baselines.
+
+    A prediction is (N,) float scores where the task is severity, (N, num_classes) probabilities where it is classes.
+
+    Args:
+        task: "severity" or "classification".
+        images: (N,) names.
+        groups: (N,) patients, or lesions where there is no patient.
+        y_true: (N,) float scores, or integer classes.
+        y_pred: the model's prediction.
+        baselines: name -> the baseline's prediction.
+        labels: class labels in the order of the probabilities.
+    """
+
+    task: str
+    images: Sequence[str]
+    groups: Sequence[str]
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+
+def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> None:
+    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, and the manifest's other columns."""
+    metadata = sorted({key for record in records for key in record.metadata})
+    rows = []
+    for index, record in enumerate(records):
+        row: dict[str, Any] = {"image": record.image, "group": p.groups[index]}
+        if p.task == "severity":
+            row |= {"y_true": p.y_true[index], "y_pred": p.y_pred[index]}
+            row |= {f"baseline_{name}": prediction[index] for name, prediction in p.baselines.items()}
+        else:
+            row |= {"y_true": p.labels[p.y_true[index]], "y_pred": p.labels[int(p.y_pred[index].argmax())]}
+            for prefix, prediction in {"": p.y_pred, **{f"baseline_{k}_": v for k, v in p.baselines.items()}}.items():
+                row |= {f"{prefix}probability_{label}": prediction[index, i] for i, label in enumerate(p.labels)}
+        rows.append(row | {f"metadata_{key}": record.metadata.get(key, "") for key in metadata})
+    write_csv(path, list(rows[0]), rows)
+
+
+def read_predictions(path: Path, recipe: Recipe) -> Predictions:
+    """Inverse of what `evaluate` writes into `predictions.csv`.
+
+    Raises:
+        InputError: the file is absent or of another task.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        columns = list(rows[0])
+        if recipe.task == "severity":
+            y_true = np.array([float(row["y_true"]) for row in rows])
+            names = [column.removeprefix("baseline_") for column in columns if column.startswith("baseline_")]
+
+            def values(prefix: str) -> np.ndarray:
+                return np.array([float(row[prefix or "y_pred"]) for row in rows])
+
+            baselines = {name: values(f"baseline_{name}") for name in names}
+        else:
+            y_true = np.array([recipe.labels.index(row["y_true"]) for row in rows])
+            end = f"_probability_{recipe.labels[0]}"
+            names = [c.removeprefix("baseline_").removesuffix(end) for c in columns if c.endswith(end)]
+
+            def values(prefix: str) -> np.ndarray:
+                return np.array(
+                    [[float(row[f"{prefix}probability_{label}"]) for label in recipe.labels] for row in rows]
+                )
+
+            baselines = {name: values(f"baseline_{name}_") for name in names}
+    except (OSError, KeyError, IndexError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error!r}); run `tfderm evaluate` again.") from None
+    return Predictions(
+        task=recipe.task,
+        images=[row["image"] for row in rows],
+        groups=[row["group"] for row in rows],
+        y_true=y_true,
+        y_pred=values(""),
+        baselines=baselines,
+        labels=recipe.labels,
+    )

@@ -1,0 +1,192 @@
+"""The numbers of an evaluation: every metric of the model, of the trivial baselines, and their paired differences."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfderm import metrics
+from tfderm.evaluation.predictions import Predictions
+from tfderm.metrics import bootstrap_interval, paired_difference
+
+REPEATS = 1000
+LEVEL = 0.95
+RELIABILITY_BINS = 15
+# Paper 1, figures 5 to 7. Closed below, open above, but for the last, which is closed on both sides.
+RANGES = ((0, 5), (5, 10), (10, 15), (15, 20), (20, 72))
+# "Excluding these extreme samples", paper 1: scores larger than 20.
+EXTREME = 20
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is computed, called and judged.
+
+    Args:
+        title: words for people.
+        function: (y_true, prediction) -> float.
+        unit: "points" (PASI), "%" (a share, stored 0..1) or "" (no unit).
+        lower_is_better: direction.
+    """
+
+    title: str
+    function: Callable[..., float]
+    unit: str
+    lower_is_better: bool
+
+
+def task_metrics(task: str, num_classes: int = 0) -> dict[str, Metric]:
+    """Metrics of a task by the name they have in `metrics.json`, the leading one first."""
+    if task == "severity":
+        return {
+            "mae": Metric("Mean absolute error", metrics.mean_absolute_error, "points", True),
+            "pair_accuracy": Metric("Pair accuracy", metrics.pair_accuracy, "%", False),
+        }
+
+    def recall(y_true, probabilities):
+        return metrics.mean_class_recall(y_true, probabilities.argmax(1), num_classes)
+
+    def accuracy(y_true, probabilities):
+        return metrics.accuracy(y_true, probabilities.argmax(1))
+
+    def calibration_error(y_true, probabilities):
+        return metrics.expected_calibration_error(y_true, probabilities, RELIABILITY_BINS)
+
+    return {
+        "mean_class_recall": Metric("Mean class recall", recall, "%", False),
+        "accuracy": Metric("Accuracy", accuracy, "%", False),
+        "loss": Metric("Cross-entropy loss", metrics.cross_entropy, "", True),
+        "calibration_error": Metric("Expected calibration error", calibration_error, "%", True),
+    }
+
+
+def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
+    """All metrics of `predictions` in JSON form, each as {value, low, high, undefined}.
+
+    Intervals are percentile intervals over resampled groups; `differences` are model minus baseline on the same
+    resamples; `better_baseline` names, per metric, the baseline that scores best, the one to beat.
+
+    Args:
+        predictions: of the model and its baselines.
+        seed: of the resamples.
+    """
+    p = predictions
+    options = {"repeats": REPEATS, "level": LEVEL, "seed": seed}
+    table = task_metrics(p.task, len(p.labels))
+
+    def intervals(prediction: np.ndarray) -> dict[str, Any]:
+        return {
+            name: bootstrap_interval(metric.function, (p.y_true, prediction), p.groups, **options).to_json()
+            for name, metric in table.items()
+        }
+
+    def differences(prediction: np.ndarray) -> dict[str, Any]:
+        return {
+            name: paired_difference(metric.function, p.y_true, p.y_pred, prediction, p.groups, **options).to_json()
+            for name, metric in table.items()
+        }
+
+    baselines = {name: intervals(prediction) for name, prediction in p.baselines.items()}
+    result = {
+        "num_images": len(p.images),
+        "num_groups": len(set(p.groups)),
+        "interval": {
+            "level": LEVEL,
+            "repeats": REPEATS,
+            "seed": seed,
+            "method": "percentile bootstrap over patients (lesions where there is no patient); "
+            "`undefined` is the share of resamples on which a metric has no value",
+        },
+        "model": intervals(p.y_pred),
+        "baselines": baselines,
+        "differences": {name: differences(prediction) for name, prediction in p.baselines.items()},
+        "better_baseline": {name: _best(baselines, name, metric.lower_is_better) for name, metric in table.items()},
+    }
+    details = _severity_details if p.task == "severity" else _class_details
+    return result | details(p, options)
+
+
+def _best(baselines: Mapping[str, Any], metric: str, lower_is_better: bool) -> str | None:
+    values = {name: row[metric]["value"] for name, row in baselines.items() if row[metric]["value"] is not None}
+    return (min if lower_is_better else max)(values, key=values.__getitem__) if values else None
+
+
+def _severity_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]:
+    def mae_of(rows: np.ndarray, prediction: np.ndarray) -> dict[str, Any]:
+        groups = [p.groups[row] for row in np.flatnonzero(rows)]
+        arrays = (p.y_true[rows], prediction[rows])
+        return bootstrap_interval(metrics.mean_absolute_error, arrays, groups, **options).to_json()
+
+    def row(rows: np.ndarray, label: str) -> dict[str, Any]:
+        if not rows.any():
+            return {"range": label, "n": 0, "model": None, "baselines": {}}
+        baselines = {name: mae_of(rows, prediction) for name, prediction in p.baselines.items()}
+        return {"range": label, "n": int(rows.sum()), "model": mae_of(rows, p.y_pred), "baselines": baselines}
+
+    def ratio(y_true, y_pred, constant):
+        below = metrics.mean_absolute_error(y_true, constant)
+        return metrics.mean_absolute_error(y_true, y_pred) / below if below else float("nan")
+
+    result: dict[str, Any] = {
+        "ranges": [row(range_rows(p.y_true, i), range_label(i)) for i in range(len(RANGES))],
+        "without_extremes": row(p.y_true <= EXTREME, f"<= {EXTREME}"),
+    }
+    if "constant" in p.baselines:
+        arrays = (p.y_true, p.y_pred, p.baselines["constant"])
+        result["mae_relative_to_constant"] = bootstrap_interval(ratio, arrays, p.groups, **options).to_json()
+    return result
+
+
+def range_rows(y_true: np.ndarray, index: int) -> np.ndarray:
+    """Mask of the scores in `RANGES[index]`; a boundary belongs to the range above it."""
+    low, high = RANGES[index]
+    return (y_true >= low) & ((y_true < high) | (index == len(RANGES) - 1))
+
+
+def range_label(index: int) -> str:
+    """ "[0, 5)" and so on."""
+    low, high = RANGES[index]
+    return f"[{low}, {high}" + ("]" if index == len(RANGES) - 1 else ")")
+
+
+def _class_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]:
+    num_classes = len(p.labels)
+
+    def recall_of(index: int, prediction: np.ndarray) -> dict[str, Any]:
+        def statistic(y_true, probabilities):
+            return metrics.class_recalls(y_true, probabilities.argmax(1), num_classes)[index]
+
+        return bootstrap_interval(statistic, (p.y_true, prediction), p.groups, **options).to_json()
+
+    bins = metrics.reliability_bins(p.y_true, p.y_pred, RELIABILITY_BINS)
+
+    def numbers(values: np.ndarray) -> list[float | None]:
+        return [None if np.isnan(value) else float(value) for value in values]
+
+    return {
+        "labels": list(p.labels),
+        "class_recalls": {
+            label: {
+                "n": int(np.sum(p.y_true == index)),
+                "model": recall_of(index, p.y_pred),
+                "baselines": {name: recall_of(index, prediction) for name, prediction in p.baselines.items()},
+            }
+            for index, label in enumerate(p.labels)
+        },
+        "confusion_matrix": metrics.confusion_matrix(p.y_true, p.y_pred.argmax(1), num_classes).tolist(),
+        "reliability": {
+            "edges": bins.edges.tolist(),
+            "count": bins.count.tolist(),
+            "confidence": numbers(bins.confidence),
+            "accuracy": numbers(bins.accuracy),
+        },
+    }
+
+
+def image_errors(predictions: Predictions) -> np.ndarray:
+    """(N,) how wrong each prediction is: absolute error in points, or -ln p(true class)."""
+    if predictions.task == "severity":
+        return np.abs(predictions.y_pred - predictions.y_true)
+    chosen = predictions.y_pred[np.arange(len(predictions.y_true)), predictions.y_true]
+    return -np.log(np.clip(chosen, 1e-7, 1))
