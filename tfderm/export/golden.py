@@ -67,10 +67,10 @@ def golden_image(seed: int, image_size: tuple[int, int]) -> np.ndarray:
     random = np.random.default_rng(seed)
     tones = np.array([[222, 184, 160], [198, 150, 120], [160, 112, 84], [104, 70, 52]])
     height, width = image_size
-    skin = _smooth(random, (5, 6), image_size, tones[seed % 4] - 20, tones[seed % 4] + 20)
-    red = _smooth(
-        random, (5, 6), image_size, tones[seed % 4] * (11, 6, 6) // 10 - 10, tones[seed % 4] * (11, 6, 6) // 10
-    )
+    tone = tones[seed % len(tones)]
+    inflamed = tone * (11, 6, 6) // 10
+    skin = _smooth(random, (5, 6), image_size, tone - 20, tone + 20)
+    red = _smooth(random, (5, 6), image_size, inflamed - 10, inflamed)
     weight = np.clip((_smooth(random, (6, 7), image_size, 0, 255)[..., :1] - 140) * 6, 0, 255)
     texture = _smooth(random, (max(height // 6, 2), max(width // 6, 2)), image_size, 0, 24) - 12
     return np.clip((skin * (255 - weight) + red * weight) // 255 + texture, 0, 255).astype(np.uint8)

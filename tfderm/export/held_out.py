@@ -38,14 +38,19 @@ class RunImages:
         Raises:
             InputError: there is none.
         """
-        from tfderm.pipeline import image_batches
+        from tfderm.pipeline import ImageStore
 
         chosen = [record for record in self.records if self.run.splits.get(record.image, split) == split]
         if not chosen:
             raise InputError(f"{self.corpus.name} has no image of the split {split!r} of {self.run.path}.")
         recipe, image_size = self.run.recipe, self.run.contract.image.image_size
+        images = ImageStore(self.corpus, chosen, image_size)  # Read several times: once per attempt at quantisation.
+        step = _batch_size(image_size)
+        starts = range(0, len(chosen), step)
         return HeldOut(
-            batches=lambda: image_batches(self.corpus, chosen, image_size, batch_size=_batch_size(image_size)),
+            batches=lambda: (
+                np.stack([images[i] for i in range(start, min(start + step, len(chosen)))]) for start in starts
+            ),
             y_true=np.array([_truth(recipe, record) for record in chosen]),
             groups=tuple(record.group or record.image for record in chosen),
             lesions=np.array(
