@@ -79,7 +79,9 @@ def resize(image: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     height, width = image_size
     if image.shape[:2] == (height, width):
         return image
-    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    # Two calls: within one, Pillow from release 13 on takes the cheaper axis first, and rounding depends on the order.
+    across = Image.fromarray(image).resize((width, image.shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(across.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def load(source: Path | str | bytes, image_size: tuple[int, int], name: str | None = None) -> np.ndarray:
