@@ -126,16 +126,16 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
         return figure
     maps = predict_outputs(evaluated.model, evaluated.corpus, records, image_size, list(names))
     cell = 1.9
-    height = cell * image_size[0] / image_size[1] + 0.3
+    height = cell * image_size[0] / image_size[1] + 0.22
     figure, axes = new_figure(cell * (len(names) + 1), height * len(rows) + 0.6, len(rows), len(names) + 1)
     for index, row in enumerate(rows):
         _show(axes[index, 0], images[index])
         axes[index, 0].set_title(caption_of(evaluated.predictions, row), fontsize=8)
         _draw_boxes(axes[index, 0], records[index], image_size)
         for axis, (name, stride) in zip(axes[index, 1:], names.items(), strict=True):
-            _show(axis, images[index])
+            _show(axis, np.repeat(images[index].mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2))
             picture = axis.imshow(
-                _bicubic(maps[name][index, :, :, 0], stride, image_size), cmap="viridis", vmin=0, vmax=1, alpha=0.65
+                _bicubic(maps[name][index, :, :, 0], stride, image_size), cmap="viridis", vmin=0, vmax=1, alpha=0.6
             )
             if index == 0:
                 axis.set_title(f"stride {stride}", fontsize=8)

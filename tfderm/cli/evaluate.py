@@ -1,0 +1,46 @@
+"""`tfderm evaluate RUN`: Run -> Run with metrics, figures and a report."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="evaluate a run beside trivial baselines",
+        description="Predict held-out images; write metrics.json, predictions.csv, figures/, report.html into RUN.",
+    )
+    parser.add_argument("path", metavar="RUN", type=Path)
+    parser.add_argument("--data", metavar="SRC", help="other data than the run's own, as `tfderm train` takes it")
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), default="test", help="of the run's own data"
+    )
+    parser.add_argument("--json", action="store_true", help="print metrics.json")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tfderm.cli.quiet import start_keras
+
+    start_keras()
+    import json
+
+    from tfderm.evaluation import evaluate
+    from tfderm.evaluation.report import write_report
+    from tfderm.evaluation.wording import headline, metrics_table
+
+    result = evaluate(arguments.path, data=arguments.data, split=arguments.split)
+    report = write_report(arguments.path)
+    if arguments.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return 0
+    data = f"{result['data']['name']}{' (synthetic data)' if result['synthetic'] else ''}"
+    print(f"{result['recipe']} on {data}")
+    print(headline(result)[0])
+    print()
+    print(metrics_table(result))
+    if result["claim"]:
+        print("* the paper's own data, not ours")
+    print()
+    print(report)
+    return 0

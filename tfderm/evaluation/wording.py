@@ -1,0 +1,121 @@
+"""The numbers of `metrics.json` in words: one way of writing them for terminal, report and the folds' summary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfderm.evaluation.scores import LEVEL, Metric, task_metrics
+
+PREDICTOR_TITLES = {
+    "constant": "constant predictor (median of the training scores)",
+    "majority": "majority class",
+    "colour_histogram": "colour-histogram regression",
+}
+
+
+def format_value(metric: Metric, value: float | None, signed: bool = False) -> str:
+    """ "5.88", "77.9 %" or "0.530"; signed, as a difference, "-0.17" or "+1.2 pp" (percentage points)."""
+    if value is None:
+        return "no value"
+    sign = "+" if signed else ""
+    if metric.unit == "%":
+        return f"{100 * value:{sign}.1f} {'pp' if signed else '%'}"
+    return f"{value:{sign}.2f}" if metric.unit == "points" else f"{value:{sign}.3f}"
+
+
+def format_interval(metric: Metric, interval: Mapping[str, Any] | None, signed: bool = False) -> str:
+    """ "5.88 (5.01 to 6.90)"; the unit stands once, after the value."""
+    if interval is None or interval["value"] is None:
+        return "no value"
+    value = format_value(metric, interval["value"], signed)
+    if interval["low"] is None:
+        return value
+    low, high = (format_value(metric, interval[end], signed).split()[0] for end in ("low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def verdict(metric: Metric, difference: Mapping[str, Any]) -> str:
+    """ "better", "worse" or "not distinguishable": does the interval of model - baseline exclude 0, on which side."""
+    if difference["low"] is None or difference["low"] <= 0 <= difference["high"]:
+        return "not distinguishable"
+    return "better" if (difference["high"] < 0) == metric.lower_is_better else "worse"
+
+
+def metric_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per metric of a scored result.
+
+    Returns:
+        `name`, `title` with its unit, `model`, `baselines` (name -> text), `better` (name of the better baseline),
+        `difference` from it, `verdict`, and `claim`, the paper's figure, or "" where it gives none.
+    """
+    rows = []
+    for name, metric in task_metrics(result["task"], len(result.get("labels", ()))).items():
+        better = result["better_baseline"][name]
+        difference = result["differences"][better][name] if better else None
+        claim = result["claim"].get(name)
+        rows.append(
+            {
+                "name": name,
+                "title": f"{metric.title} (PASI points)" if metric.unit == "points" else metric.title,
+                "model": format_interval(metric, result["model"][name]),
+                "baselines": {
+                    key: format_interval(metric, values[name]) for key, values in result["baselines"].items()
+                },
+                "better": better,
+                "difference": format_interval(metric, difference, signed=True),
+                "verdict": verdict(metric, difference) if difference else "",
+                "claim": "" if claim is None else format_value(metric, claim),
+            }
+        )
+    return rows
+
+
+def headline(result: Mapping[str, Any]) -> list[str]:
+    """What the numbers say, in sentences."""
+    kind = "synthetic images" if result["synthetic"] else "photographs"
+    sentences = [
+        f"Measured on {result['num_images']} {kind} ({result['split']} split) of {result['num_groups']} patients or "
+        f"lesions; in brackets {100 * LEVEL:.0f} % intervals."
+    ]
+    for row in metric_rows(result):
+        text = f"{row['title']}: {row['model']}."
+        if row["better"]:
+            relation = {
+                "better": "better than",
+                "worse": "worse than",
+                "not distinguishable": "not distinguishable from",
+            }[row["verdict"]]
+            text += (
+                f" That is {relation} the better trivial baseline, the {PREDICTOR_TITLES[row['better']]} "
+                f"(difference {row['difference']})."
+            )
+        sentences.append(text)
+    relative = result.get("mae_relative_to_constant")
+    if relative and relative["low"] is not None:
+        value, low, high = (f"{100 * (relative[key] - 1):+.0f}" for key in ("value", "low", "high"))
+        sentences.append(f"Against the constant predictor the error changes by {value} % ({low} to {high}).")
+    return sentences
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool = False) -> str:
+    """Columns padded to equal width, for a terminal or as Markdown."""
+    widths = [max(len(str(line[column])) for line in (header, *rows)) for column in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [str(cell).ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        return f"| {' | '.join(padded)} |" if markdown else "  ".join(padded).rstrip()
+
+    rule = line(["-" * width for width in widths])
+    return "\n".join([line(header), rule, *map(line, rows)])
+
+
+def metrics_table(result: Mapping[str, Any], markdown: bool = False) -> str:
+    """The model beside its baselines, one line per metric."""
+    baselines = list(result["baselines"])
+    header = ["metric", "model", *(name.replace("_", " ") for name in baselines), "model - better baseline", "paper*"]
+    rows = [
+        [row["title"], row["model"], *(row["baselines"][name] for name in baselines), row["difference"], row["claim"]]
+        for row in metric_rows(result)
+    ]
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    return text_table(header, rows, markdown)
