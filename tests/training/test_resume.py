@@ -1,0 +1,91 @@
+"""A run killed at any moment and resumed is the same run: same losses, same weights."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfderm import models
+from tfderm.run import Run
+
+SETTINGS = ["epochs=4", "image_size=(64,80)", "batch_size=8", "model_options.width=0.125", "augmentation.rotation=5"]
+
+
+def command(data, output, *more):
+    return [
+        sys.executable, "-m", "tfderm", "train", "psenet:demo", "--data", str(data), "-o", str(output),
+        "--set", *SETTINGS, *more,
+    ]  # fmt: skip
+
+
+def history(run: Path) -> list[str]:
+    return (run / "history.csv").read_text().splitlines()
+
+
+def variables(run: Path) -> list[np.ndarray]:
+    return [np.asarray(variable) for variable in models.load(Run.open(run).model_path).variables]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(psoriasis, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    subprocess.run(command(psoriasis, run), check=True, capture_output=True)
+    return run
+
+
+def kill_when(process, condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_resume_after_sigkill_gives_the_same_losses_and_weights(psoriasis, uninterrupted, tmp_path):
+    run = tmp_path / "killed"
+    moments = [
+        lambda: (run / "history.csv").is_file() and len(history(run)) >= 2,  # between two epochs
+        lambda: any(run.glob("checkpoints/.latest*")),  # while a checkpoint is being written
+    ]
+    resume = []
+    for moment in moments:
+        process = subprocess.Popen(
+            command(psoriasis, run, *resume), stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        kill_when(process, moment)
+        assert not (run / "model.keras").exists()
+        resume = ["--resume"]
+    subprocess.run(command(psoriasis, run, "--resume"), check=True, capture_output=True)
+    assert history(run) == history(uninterrupted)
+    for resumed, whole in zip(variables(run), variables(uninterrupted), strict=True):
+        np.testing.assert_array_equal(resumed, whole)
+    assert not list(run.glob("**/.*"))
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not(psoriasis, uninterrupted, tmp_path):
+    subprocess.run(command(psoriasis, tmp_path / "same"), check=True, capture_output=True)
+    assert history(tmp_path / "same") == history(uninterrupted)
+    subprocess.run(command(psoriasis, tmp_path / "other", "--seed", "1"), check=True, capture_output=True)
+    assert history(tmp_path / "other") != history(uninterrupted)
+
+
+def test_ctrl_c_exits_75_and_names_the_command_that_continues(psoriasis, uninterrupted, tmp_path):
+    run = tmp_path / "stopped"
+    process = subprocess.Popen(
+        command(psoriasis, run), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while not (run / "history.csv").is_file() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    message = process.communicate()[1]
+    assert process.returncode == 75 and f"--resume -o {run}" in message
+    subprocess.run(command(psoriasis, run, "--resume"), check=True, capture_output=True)
+    assert history(run) == history(uninterrupted)

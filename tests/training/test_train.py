@@ -1,0 +1,182 @@
+"""What a run folder holds, what training refuses, and that it leaves existing outputs untouched."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from tfderm import datasets, files
+from tfderm.errors import CheckFailed, InputError
+from tfderm.recipes import get_recipe
+from tfderm.training import train
+from tfderm.training.objective import compile_model
+
+
+def tiny(**changes):
+    recipe = replace(
+        get_recipe("psenet:demo"), image_size=(64, 80), batch_size=8, epochs=1, model_options={"width": 0.125}
+    )
+    return replace(recipe, **changes)
+
+
+@pytest.fixture(scope="module")
+def run(psoriasis, tmp_path_factory):
+    return train(tiny(), data=str(psoriasis), output=tmp_path_factory.mktemp("runs") / "run")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_run_folder_tells_what_was_done(run, psoriasis):
+    assert run.recipe == tiny()
+    assert run.environment["data"]["synthetic"] is True
+    assert run.environment["data"]["fingerprint"] == datasets.load(psoriasis).fingerprint
+    assert run.contract.image.image_size == (64, 80)
+    assert [output.name for output in run.contract.outputs][0] == "severity"
+    assert [output.stride for output in run.contract.outputs_of_kind("location_map")] == [8, 16, 32, 64, 128]
+    assert {path.name for path in run.path.iterdir()} >= {
+        "recipe.json", "contract.json", "environment.json", "splits.csv", "left_out.csv", "history.csv", "model.keras",
+    }  # fmt: skip
+
+
+def test_an_existing_run_is_not_overwritten(run, psoriasis):
+    before = contents(run.path)
+    with pytest.raises(InputError, match="holds a run already: continue it with --resume"):
+        train(tiny(), data=str(psoriasis), output=run.path)
+    assert contents(run.path) == before
+
+
+def test_resume_refuses_other_settings_and_changed_data(psoriasis, tmp_path, run):
+    with pytest.raises(InputError, match="trained with another learning_rate"):
+        train(tiny(learning_rate=0.5), data=str(psoriasis), output=run.path, resume=True)
+    with pytest.raises(InputError, match="is not a run"):
+        train(tiny(), data=str(psoriasis), output=tmp_path / "none", resume=True)
+
+
+def test_data_must_be_named_where_the_recipe_has_none(tmp_path):
+    with pytest.raises(InputError, match="give --data"):
+        train(get_recipe("cnd"), output=tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_names_the_batch(psoriasis, tmp_path):
+    with pytest.raises(CheckFailed, match=r"Loss is (nan|inf).*step \d+\. Batch: images/.*\.png.*learning rate"):
+        train(tiny(learning_rate=1e30, learning_rate_schedule="constant", epochs=3), data=str(psoriasis),
+              output=tmp_path / "run")  # fmt: skip
+    assert not (tmp_path / "run" / "model.keras").exists()
+
+
+def test_a_full_disk_during_a_checkpoint_keeps_the_older_one(psoriasis, tmp_path, monkeypatch):
+    output = tmp_path / "run"
+    writes = []
+    replace_file = files.os.replace
+
+    def full_at_the_second_checkpoint(source, target):
+        if str(target).endswith("latest.npz"):
+            writes.append(target)
+            if len(writes) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(source, target)
+
+    monkeypatch.setattr(files.os, "replace", full_at_the_second_checkpoint)
+    with pytest.raises(InputError, match="Disk full while writing .*latest.npz"):
+        train(tiny(epochs=3), data=str(psoriasis), output=output)
+    monkeypatch.undo()
+    with np.load(output / "checkpoints" / "latest.npz") as checkpoint:
+        assert json.loads(str(checkpoint["state"]))["epoch"] == 1
+    resumed = train(tiny(epochs=3), data=str(psoriasis), output=output, resume=True)
+    assert len((resumed.path / "history.csv").read_text().splitlines()) == 4
+
+
+def test_an_unwritable_output_is_named(psoriasis, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="Cannot write .*file/run"):
+        train(tiny(), data=str(psoriasis), output=tmp_path / "file" / "run")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_from_takes_the_weights_of_another_run(run, psoriasis, tmp_path):
+    started = train(tiny(learning_rate=1e-12), data=str(psoriasis), output=tmp_path / "run", initial=run.path)
+    source, copy = (keras.saving.load_model(r.model_path) for r in (run, started))
+    kernel = "stage3_block1_conv"
+    np.testing.assert_allclose(copy.get_layer(kernel).kernel, source.get_layer(kernel).kernel, atol=1e-9)
+    other = train(tiny(learning_rate=1e-12), data=str(psoriasis), output=tmp_path / "fresh")
+    fresh = keras.saving.load_model(other.model_path).get_layer(kernel).kernel
+    assert np.abs(np.asarray(fresh) - np.asarray(source.get_layer(kernel).kernel)).max() > 1e-3
+
+
+def test_weights_of_another_network_are_refused(psoriasis, tmp_path, run):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "recipe.json").write_text((run.path / "recipe.json").read_text())
+    with pytest.raises(InputError, match="is not trained"):
+        train(tiny(), data=str(psoriasis), output=tmp_path / "run", initial=broken)
+
+
+def test_weight_decay_is_l2_in_the_loss_not_decoupled():
+    from tfderm import models
+
+    model = models.create_model("cnd", image_size=(32, 32), filters=(4,), weight_decay=0.5)
+    compile_model(model, replace(get_recipe("cnd"), weight_decay=0.5), 10)
+    assert model.optimizer.weight_decay is None
+    assert len(model.losses) == 2
+
+
+def test_cosine_rate_warms_up_and_ends_at_zero():
+    from tfderm import models
+
+    model = models.create_model("cnd", image_size=(32, 32), filters=(4,))
+    compile_model(model, replace(get_recipe("cnd"), epochs=10, learning_rate=0.5), steps_per_epoch=10)
+    rate = model.optimizer._learning_rate
+    assert float(rate(5)) == pytest.approx(0.5, rel=1e-6)
+    assert float(rate(2)) == pytest.approx(0.2, rel=1e-6)
+    assert float(rate(100)) == pytest.approx(0, abs=1e-6)
+
+
+STEP = """
+    import sys
+    from dataclasses import replace
+    import numpy as np
+    from tfderm import models
+    from tfderm.recipes import get_recipe
+    from tfderm.training.objective import compile_model
+    folder = sys.argv[1]
+    recipe = replace(get_recipe("psenet:demo"), optimizer="sgd", learning_rate=1e-3, learning_rate_schedule="constant")
+    model = models.load(folder + "/start.keras")
+    compile_model(model, recipe, 1)
+    with np.load(folder + "/batch.npz") as batch:
+        targets = {name: batch[name] for name in batch.files if name != "image"}
+        losses = [float(model.train_on_batch(batch["image"], targets, return_dict=True)["loss"]) for _ in range(3)]
+    np.save(sys.argv[2], losses)
+"""
+
+
+def test_jax_takes_the_same_steps_as_tensorflow(psoriasis, tmp_path):
+    """Three steps from the same weights on the same batch, in float32 on either backend."""
+    from tfderm import models
+    from tfderm.pipeline.input_pipeline import InputPipeline
+
+    pytest.importorskip("jax")
+    models.create_model("psenet", image_size=(64, 80), width=0.125).save(tmp_path / "start.keras")
+    corpus = datasets.load(psoriasis)
+    pipeline = InputPipeline(corpus, corpus.records[:8], tiny(), (8, 16, 32, 64, 128), training=True)
+    image, targets = next(iter(pipeline.dataset()))
+    np.savez(tmp_path / "batch.npz", image=image, **targets)
+    losses = {}
+    for backend in ("tensorflow", "jax"):
+        output = tmp_path / f"{backend}.npy"
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(STEP), str(tmp_path), str(output)],
+            check=True, capture_output=True, env={**os.environ, "KERAS_BACKEND": backend},
+        )  # fmt: skip
+        losses[backend] = np.load(output)
+    # float32 sums in another order differ by about 1e-6 of the loss; three steps may multiply that by ten.
+    np.testing.assert_allclose(losses["jax"], losses["tensorflow"], rtol=1e-5)
+    assert losses["jax"][2] != losses["jax"][0]
