@@ -20,7 +20,7 @@ def add_parser(subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tfderm.cli.quiet import start_keras
+    from tfderm.cli.backend import start_keras
 
     start_keras()
     import json

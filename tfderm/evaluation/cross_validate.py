@@ -153,8 +153,8 @@ def _markdown(summary: dict[str, Any]) -> str:
         "\n\n".join(
             [
                 f"# {summary['recipe']}, {summary['num_folds']} folds{synthetic}",
-                f"Data: {summary['data']['name']}{synthetic}, {pooled['num_images']} images, {pooled['num_groups']} patients "
-                "or lesions; no patient or lesion is in two folds.",
+                f"Data: {summary['data']['name']}{synthetic}, {pooled['num_images']} images, {pooled['num_groups']} "
+                "patients or lesions; no patient or lesion is in two folds.",
                 text_table(["fold", "images", *titles], rows, markdown=True),
                 f"All held-out images together, each predicted by the model that did not see its patient or lesion; "
                 f"{pooled['interval']['level']:.0%} intervals over resampled patients or lesions "
