@@ -1,4 +1,4 @@
-"""What skin shows besides psoriasis: nevi, birthmarks, port-wine stains, body hair."""
+"""What skin shows besides psoriasis: nevi, birthmarks, port-wine stains, ointment, body hair."""
 
 import cv2
 import numpy as np
@@ -6,18 +6,23 @@ import numpy as np
 from tfderm.datasets.synthetic.anatomy import UNITS, Frame
 from tfderm.datasets.synthetic.noise import smoothstep, uniform, whole
 from tfderm.datasets.synthetic.plaques import soft_patch
-from tfderm.datasets.synthetic.skin import Planes, darkness
+from tfderm.datasets.synthetic.skin import Planes, blend, darkness
 
-PORT_WINE_CHANCE = 0.45
+PORT_WINE_CHANCE = 0.6
 BROWN_CHANCE = 0.35
+OINTMENT_CHANCE = 0.3
 
 
 def paint_marks(rng: np.random.Generator, frame: Frame, skin: Planes, tone: float) -> Planes:
-    """Port-wine stains (red, flat, soft-edged), brown patches and nevi: the same at every visit for the same `rng`."""
+    """Port-wine stains, white ointment, brown patches and nevi: flat, soft-edged, the same for the same `rng`."""
     dark = darkness(tone)
     if rng.random() < PORT_WINE_CHANCE:
         amount = uniform(rng, 0.35, 0.95) * _patch(rng, frame, 15, 75)
         skin = _absorb(skin, amount, (0.14 + 0.26 * dark, 0.72 - 0.06 * dark, 0.66 - 0.26 * dark))
+    if rng.random() < OINTMENT_CHANCE:
+        layer = uniform(rng, 0.3, 0.75) * _patch(rng, frame, 15, 50)
+        light = 0.85 - 0.40 * dark
+        skin = blend(skin, [np.full(frame.shape, value * light) for value in (0.86, 0.84, 0.80)], layer)
     if rng.random() < BROWN_CHANCE:
         skin = _absorb(skin, uniform(rng, 0.3, 0.8) * _patch(rng, frame, 12, 50), (0.45, 0.62, 0.75))
     for _ in range(whole(rng, 0, 9)):
@@ -50,8 +55,7 @@ def paint_hair(rng: np.random.Generator, frame: Frame, skin: Planes, density: fl
     for start_y, start_x, length, bend in rng.random((int(140 * density), 4)):
         x, y = start_x * frame.width, start_y * UNITS
         reach = 4.0 + 10.0 * length
-        side = lean + bend - 0.5
-        points = [(x, y), (x + side * reach * 0.5, y + reach * 0.55), (x + side * reach * (0.6 + bend), y + reach)]
+        points = [(x + reach * t * (lean + (bend - 0.5) * 2.0 * t), y + reach * t) for t in (0.0, 0.25, 0.5, 0.75, 1.0)]
         corners = np.array([[int(px * frame.unit), int(py * frame.unit)] for px, py in points], np.int32)
         cv2.polylines(strands, [corners], False, 1, frame.pixels(0.5), cv2.LINE_8)
     amount = strands * uniform(rng, 0.45, 0.8)

@@ -12,8 +12,8 @@ from tfderm.datasets.synthetic.anatomy import Frame
 from tfderm.datasets.synthetic.noise import box_blur, fractal, smoothstep, top_fraction, uniform, value_noise
 from tfderm.datasets.synthetic.skin import Planes, blend, darkness
 
-_REDNESS = (0.0, 0.32, 0.55, 0.78, 1.0)
-_RELIEF = (0.0, 0.28, 0.55, 0.85, 1.2)
+_REDNESS = (0.0, 0.36, 0.58, 0.79, 1.0)
+_RELIEF = (0.0, 0.36, 0.68, 1.0, 1.35)
 _SCALE_COVER = (0.0, 0.14, 0.30, 0.50, 0.74)
 _SCALE_ALPHA = (0.0, 0.60, 0.70, 0.80, 0.90)
 _MIN_LESION = 14.0  # square units: smaller islands would be no lesion a rater counts
@@ -87,12 +87,12 @@ def paint_plaques(
     redness = soft * (_REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * (1.0 + 0.12 * patches + 0.10 * grain)
     dark = darkness(tone)
     planes = [
-        skin[0] * (1.0 - (0.14 + 0.26 * dark) * redness),
-        skin[1] * (1.0 - (0.72 - 0.06 * dark) * redness),
+        skin[0] * (1.0 - (0.14 + 0.34 * dark) * redness),
+        skin[1] * (1.0 - (0.72 + 0.04 * dark) * redness),
         skin[2] * (1.0 - (0.66 - 0.26 * dark) * redness),
     ]
     crust = value_noise(rng, frame.shape, 3.0 * unit)
-    cover = _SCALE_COVER[desquamation] + (uniform(rng, -0.03, 0.03) if desquamation else 0.0)
+    cover = _SCALE_COVER[desquamation] * uniform(rng, 0.9, 1.1)
     scales = top_fraction(0.8 * patches + 0.7 * crust + 0.5 * grain, mask & (soft > 0.5), cover)
     if desquamation:
         flakes = box_blur(scales, frame.pixels(0.3), 1) if unit >= 2 else scales.astype(np.float64)
@@ -113,7 +113,7 @@ def relief_shading(height: np.ndarray, frame: Frame, light: tuple[float, float, 
     slope_y[1:-1] = (height[2:] - height[:-2]) * (0.5 * frame.unit)
     slope_x[:, 1:-1] = (height[:, 2:] - height[:, :-2]) * (0.5 * frame.unit)
     lit = -(slope_x * light[0] + slope_y * light[1])
-    return np.minimum(np.maximum(1.0 + 1.1 * lit, 0.25), 2.2)
+    return np.minimum(np.maximum(1.0 + 1.4 * lit, 0.2), 2.4)
 
 
 def soft_patch(rng: np.random.Generator, frame: Frame, centre: tuple[float, float], radius: float) -> np.ndarray:

@@ -41,7 +41,7 @@ def skin_planes(rng: np.random.Generator, frame: Frame, tone: float) -> Planes:
     base = [a + (b - a) * weight for a, b in zip(_TONES[index], _TONES[index + 1], strict=True)]
     unit = frame.unit
     melanin = 0.16 * fractal(rng, frame.shape, 60 * unit) + 0.10 * value_noise(rng, frame.shape, 5 * unit)
-    flush = uniform(rng, 0.0, 0.30) * (0.5 + fractal(rng, frame.shape, 90 * unit, 2))
+    flush = uniform(rng, 0.0, 0.45) * (0.5 + fractal(rng, frame.shape, 90 * unit, 2))
     blood = np.minimum(np.maximum(flush + 0.05 * value_noise(rng, frame.shape, 8 * unit), -0.3), 0.6)
     pores = 1.0 + 0.09 * value_noise(rng, frame.shape, 1.6 * unit)
     pores = pores + 0.05 * value_noise(rng, frame.shape, max(1.0, unit))
