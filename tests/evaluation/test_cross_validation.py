@@ -1,0 +1,101 @@
+"""Two real folds of a small network: what is pooled, what is kept, what is refused."""
+
+import csv
+import json
+from dataclasses import replace
+
+import fabricated
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from tfderm.errors import InputError
+from tfderm.evaluation.cross_validate import cross_validate
+from tfderm.recipes import get_recipe
+
+RECIPE = replace(
+    get_recipe("cnd"), name="cnd", image_size=(32, 32), epochs=1, folds=2, ignored_labels=(), batch_size=16
+)
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folds")
+    source = fabricated.write_corpus(folder / "data", "classification")
+    summary = cross_validate(RECIPE, data=str(source), output=folder / "out")
+    return source, folder / "out", summary
+
+
+def pooled_rows(output):
+    rows = []
+    for fold in (0, 1):
+        with open(output / f"fold-{fold}" / "predictions.csv", newline="", encoding="utf-8") as file:
+            rows.append(list(csv.DictReader(file)))
+    return rows
+
+
+def test_every_image_is_held_out_once_and_no_patient_twice(folds):
+    source, output, summary = folds
+    first, second = pooled_rows(output)
+    with open(source / "manifest.csv", newline="", encoding="utf-8") as file:
+        images = sorted(row["image"] for row in csv.DictReader(file))
+    assert sorted(row["image"] for row in first + second) == images
+    assert not {row["group"] for row in first} & {row["group"] for row in second}
+    assert summary["pooled"]["num_images"] == len(images)
+
+
+def test_summary_equals_independent_numbers(folds):
+    _, output, summary = folds
+    per_fold = [
+        sklearn.metrics.accuracy_score([row["y_true"] for row in rows], [row["y_pred"] for row in rows])
+        for rows in pooled_rows(output)
+    ]
+    assert [fold["model"]["accuracy"] for fold in summary["folds"]] == pytest.approx(per_fold)
+    assert summary["mean"]["accuracy"] == pytest.approx(np.mean(per_fold))
+    assert summary["sd"]["accuracy"] == pytest.approx(abs(per_fold[0] - per_fold[1]) / 2**0.5)
+    rows = sum(pooled_rows(output), [])
+    y_true, y_pred = [row["y_true"] for row in rows], [row["y_pred"] for row in rows]
+    names = ("majority", "colour_histogram")
+    recall = {"model": sklearn.metrics.balanced_accuracy_score(y_true, y_pred)}
+    for name in names:
+        probabilities = [
+            [float(row[f"baseline_{name}_probability_{label}"]) for label in RECIPE.labels] for row in rows
+        ]
+        answers = [RECIPE.labels[index] for index in np.argmax(probabilities, axis=1)]
+        recall[name] = sklearn.metrics.balanced_accuracy_score(y_true, answers)
+    pooled = summary["pooled"]
+    assert pooled["model"]["mean_class_recall"]["value"] == pytest.approx(recall["model"])
+    for name in names:
+        difference = pooled["differences"][name]["mean_class_recall"]
+        assert difference["value"] == pytest.approx(recall["model"] - recall[name])
+        assert difference["low"] <= difference["value"] <= difference["high"]
+    assert pooled["better_baseline"]["mean_class_recall"] == max(names, key=recall.get)
+
+
+def test_summary_is_written_and_labelled(folds):
+    _, output, summary = folds
+    assert json.loads((output / "summary.json").read_text(encoding="utf-8")) == summary
+    text = (output / "summary.md").read_text(encoding="utf-8")
+    assert "(synthetic data)" in text
+    assert "the better one" in text
+    assert f"{100 * summary['mean']['accuracy']:.1f} %" in text
+
+
+def test_finished_folds_are_kept_and_an_unevaluated_one_is_evaluated(folds, monkeypatch):
+    source, output, summary = folds
+    models = [output / f"fold-{fold}" / "model.keras" for fold in (0, 1)]
+    before = [path.stat().st_mtime_ns for path in models]
+    kept = (output / "fold-0" / "metrics.json").stat().st_mtime_ns
+    (output / "fold-1" / "metrics.json").unlink()
+    assert cross_validate(RECIPE, data=str(source), output=output) == summary
+    assert [path.stat().st_mtime_ns for path in models] == before
+    assert (output / "fold-0" / "metrics.json").stat().st_mtime_ns == kept
+
+
+def test_folds_of_other_data_or_settings_are_refused(folds, tmp_path):
+    source, output, _ = folds
+    other = fabricated.write_corpus(tmp_path / "other", "classification", prefix="z")
+    with pytest.raises(InputError, match="other data"):
+        cross_validate(RECIPE, data=str(other), output=output)
+    with pytest.raises(InputError, match="epochs"):
+        cross_validate(replace(RECIPE, epochs=2), data=str(source), output=output)
