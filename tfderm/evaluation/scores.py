@@ -8,7 +8,7 @@ import numpy as np
 
 from tfderm import metrics
 from tfderm.evaluation.predictions import Predictions
-from tfderm.metrics import bootstrap_interval, paired_difference
+from tfderm.metrics import BootstrapSample, bootstrap_interval, bootstrap_sample
 
 REPEATS = 1000
 LEVEL = 0.95
@@ -75,19 +75,18 @@ def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
     options = {"repeats": REPEATS, "level": LEVEL, "seed": seed}
     table = task_metrics(p.task, len(p.labels))
 
-    def intervals(prediction: np.ndarray) -> dict[str, Any]:
+    def samples(prediction: np.ndarray) -> dict[str, BootstrapSample]:
         return {
-            name: bootstrap_interval(metric.function, (p.y_true, prediction), p.groups, **options).to_json()
+            name: bootstrap_sample(metric.function, (p.y_true, prediction), p.groups, repeats=REPEATS, seed=seed)
             for name, metric in table.items()
         }
 
-    def differences(prediction: np.ndarray) -> dict[str, Any]:
-        return {
-            name: paired_difference(metric.function, p.y_true, p.y_pred, prediction, p.groups, **options).to_json()
-            for name, metric in table.items()
-        }
+    def intervals(row: Mapping[str, BootstrapSample]) -> dict[str, Any]:
+        return {name: sample.interval(LEVEL).to_json() for name, sample in row.items()}
 
-    baselines = {name: intervals(prediction) for name, prediction in p.baselines.items()}
+    model = samples(p.y_pred)
+    samples_of = {name: samples(prediction) for name, prediction in p.baselines.items()}
+    baselines = {name: intervals(row) for name, row in samples_of.items()}
     result = {
         "num_images": len(p.images),
         "num_groups": len(set(p.groups)),
@@ -98,9 +97,12 @@ def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
             "method": "percentile bootstrap over patients (lesions where there is no patient); "
             "`undefined` is the share of resamples on which a metric has no value",
         },
-        "model": intervals(p.y_pred),
+        "model": intervals(model),
         "baselines": baselines,
-        "differences": {name: differences(prediction) for name, prediction in p.baselines.items()},
+        "differences": {
+            baseline: intervals({name: model[name] - sample for name, sample in row.items()})
+            for baseline, row in samples_of.items()
+        },
         "better_baseline": {name: _best(baselines, name, metric.lower_is_better) for name, metric in table.items()},
     }
     details = _severity_details if p.task == "severity" else _class_details

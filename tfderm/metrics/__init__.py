@@ -5,7 +5,7 @@ The Keras metrics are loaded when first used, so that NumPy users need no Keras.
 
 import importlib
 
-from tfderm.metrics.bootstrap import Interval, bootstrap_interval, paired_difference
+from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
 from tfderm.metrics.severity import mean_absolute_error, pair_accuracy
@@ -16,12 +16,14 @@ _KERAS_METRICS = {
 }
 
 __all__ = [
+    "BootstrapSample",
     "Interval",
     "MeanClassRecall",
     "PairAccuracy",
     "ReliabilityBins",
     "accuracy",
     "bootstrap_interval",
+    "bootstrap_sample",
     "class_recalls",
     "confusion_matrix",
     "cross_entropy",

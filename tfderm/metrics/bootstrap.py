@@ -59,6 +59,42 @@ def bootstrap_interval(
     Raises:
         InputError: lengths differ or there are no rows.
     """
+    return bootstrap_sample(statistic, arrays, groups, repeats=repeats, seed=seed).interval(level)
+
+
+@dataclass(frozen=True)
+class BootstrapSample:
+    """A statistic on all images and on each resample.
+
+    Two samples with the same groups and seed are of the same resamples: their difference is the paired difference.
+
+    Args:
+        value: on all images.
+        resampled: (repeats,) float64, NaN where undefined.
+    """
+
+    value: float
+    resampled: np.ndarray
+
+    def __sub__(self, other: "BootstrapSample") -> "BootstrapSample":
+        return BootstrapSample(self.value - other.value, self.resampled - other.resampled)
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """The percentile interval; see `bootstrap_interval`."""
+        defined = self.resampled[~np.isnan(self.resampled)]
+        low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2]) if defined.size else (np.nan, np.nan)
+        return Interval(float(self.value), float(low), float(high), 1 - defined.size / self.resampled.size)
+
+
+def bootstrap_sample(
+    statistic: Callable[..., float],
+    arrays: Sequence[ArrayLike],
+    groups: Sequence[Any],
+    *,
+    repeats: int = 1000,
+    seed: int = 0,
+) -> BootstrapSample:
+    """The resamples behind `bootstrap_interval`, with its arguments."""
     arrays = [np.asarray(array) for array in arrays]
     lengths = {len(array) for array in arrays} | {len(groups)}
     if len(lengths) != 1 or 0 in lengths:
@@ -70,9 +106,7 @@ def bootstrap_interval(
         drawn = random.integers(len(sizes), size=len(sizes))
         rows = members[_ranges(starts[drawn], sizes[drawn])]
         values[repeat] = statistic(*(array[rows] for array in arrays))
-    defined = values[~np.isnan(values)]
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2]) if defined.size else (np.nan, np.nan)
-    return Interval(float(statistic(*arrays)), float(low), float(high), 1 - defined.size / repeats)
+    return BootstrapSample(float(statistic(*arrays)), values)
 
 
 def paired_difference(
@@ -81,9 +115,12 @@ def paired_difference(
     a: ArrayLike,
     b: ArrayLike,
     groups: Sequence[Any],
-    **options: Any,
+    *,
+    repeats: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
-    """`bootstrap_interval` of statistic(y_true, a) - statistic(y_true, b), both on the same resamples.
+    """Interval of statistic(y_true, a) - statistic(y_true, b), both on the same resamples.
 
     Args:
         statistic: called as statistic(y_true, predictions).
@@ -91,13 +128,14 @@ def paired_difference(
         a: N rows of predictions.
         b: N rows of other predictions of the same images.
         groups: (N,) group of each row.
-        options: `repeats`, `level`, `seed`.
+        repeats: number of resamples.
+        level: coverage, 0..1.
+        seed: of the resamples.
     """
-
-    def difference(y_true, a, b):
-        return statistic(y_true, a) - statistic(y_true, b)
-
-    return bootstrap_interval(difference, (y_true, a, b), groups, **options)
+    first, second = (
+        bootstrap_sample(statistic, (y_true, prediction), groups, repeats=repeats, seed=seed) for prediction in (a, b)
+    )
+    return (first - second).interval(level)
 
 
 def _by_group(groups: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
