@@ -1,9 +1,17 @@
 """Small trained models with made-up images, shared by the tests of export, runtime and tflite. Synthetic."""
 
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
 import keras
 import numpy as np
 
 from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.export.bundle import build_bundle
+from tfderm.export.convert import convert
 from tfderm.export.parity import HeldOut
 
 LABELS = ("pale", "red", "dark")
@@ -58,6 +66,7 @@ def square_images(count, image_size, seed):
     return images, scores, maps, scores > 0
 
 
+@functools.cache
 def classifier(image_size=(16, 16)):
     """Convolutions with batch normalisation, trained until its statistics are no longer those of its birth."""
     keras.utils.set_random_seed(0)
@@ -71,12 +80,14 @@ def classifier(image_size=(16, 16)):
     tensor = keras.layers.Dense(3, activation="softmax", name="probabilities")(tensor)
     model = keras.Model(image, {"probabilities": tensor})
     images, labels = colour_images(192, image_size, seed=1)
-    model.compile(keras.optimizers.Adam(1e-2), loss={"probabilities": "sparse_categorical_crossentropy"})
+    losses = {"probabilities": "sparse_categorical_crossentropy"}
+    model.compile(keras.optimizers.Adam(1e-2), loss=losses, jit_compile=False)
     model.fit(images, {"probabilities": labels}, batch_size=32, epochs=3, verbose=0)
     return model
 
 
-def severity_model(image_size=(32, 32), scale=1.0, epochs=25):
+@functools.cache
+def severity_model(image_size=(32, 32)):
     """PSENet's head on two convolutions: location map D, score map O = F . v, and max, mean, sum of O * D."""
     keras.utils.set_random_seed(0)
     ops = keras.ops
@@ -90,15 +101,16 @@ def severity_model(image_size=(32, 32), scale=1.0, epochs=25):
     vector = ops.mean(keras.layers.Conv2D(16, 1, name="vector")(tensor), axis=(1, 2), keepdims=True)
     score_map = ops.sum(features * vector, axis=-1, keepdims=True)
     location = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="location_map_4")(tensor)
-    refined = score_map * location * scale
+    refined = score_map * location
     axes = (1, 2)
     statistics = ops.concatenate([ops.max(refined, axes), ops.mean(refined, axes), ops.sum(refined, axes)], axis=-1)
     severity = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(0.1), name="severity")(statistics)
     model = keras.Model(image, {"severity": severity, "location_map_4": location})
     images, scores, maps, _ = square_images(256, image_size, seed=1)
-    model.compile(keras.optimizers.Adam(3e-3), loss={"severity": "mae", "location_map_4": "binary_crossentropy"})
+    losses = {"severity": "mae", "location_map_4": "binary_crossentropy"}
+    model.compile(keras.optimizers.Adam(3e-3), loss=losses, jit_compile=False)
     targets = {"severity": scores[:, None], "location_map_4": maps}
-    model.fit(images, targets, batch_size=32, epochs=epochs, verbose=0)
+    model.fit(images, targets, batch_size=32, epochs=25, verbose=0)
     return model
 
 
@@ -110,4 +122,38 @@ def held_out(images, y_true, lesions=None, batch_size=32):
         groups=tuple(f"patient {index // 2}" for index in range(len(images))),
         lesions=np.zeros(len(images), bool) if lesions is None else lesions,
         synthetic=True,
+    )
+
+
+def named_images(images):
+    return {f"{index}.png": image for index, image in enumerate(images)}
+
+
+@functools.cache
+def case(kind):
+    """(model, contract, held-out images, calibration images) of "classifier" or "severity"."""
+    if kind == "classifier":
+        images, labels = colour_images(128, (16, 16), seed=2)
+        calibration = named_images(colour_images(32, (16, 16), seed=3)[0])
+        return classifier(), contract_of(classifier(), LABELS), held_out(images, labels), calibration
+    images, scores, _, lesions = square_images(96, (32, 32), seed=2)
+    calibration = named_images(square_images(32, (32, 32), seed=3)[0])
+    return severity_model(), contract_of(severity_model()), held_out(images, scores, lesions), calibration
+
+
+@functools.cache
+def float_file(kind):
+    """The float32 `.tflite` of a case, before metadata."""
+    model, contract, _, _ = case(kind)
+    return convert(model, contract)
+
+
+@functools.cache
+def exported(kind, scheme):
+    """A bundle of a case, made once; copy it before changing anything."""
+    model, contract, images, calibration = case(kind)
+    folder = Path(tempfile.mkdtemp(prefix="tfderm-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return build_bundle(
+        model, contract, scheme=scheme, output=folder / scheme, held_out=images, calibration_images=calibration
     )

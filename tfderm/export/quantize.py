@@ -153,16 +153,18 @@ def op_errors(float_model: bytes, quantized_model: bytes, images: Iterable[np.nd
         Output tensor name of the operator -> error, operators without added error left out.
     """
     samples = [{"image": np.ascontiguousarray(image)[None]} for image in images]
+    key = quantizer.ValidationErrorMetric.MSE  # Only labels the result: compare_model wants one with the function.
     with _quiet():
         comparison = model_validator.compare_model(
             float_model,
             quantized_model,
             {SIGNATURE: samples},
-            [quantizer.ValidationErrorMetric.SNR],
+            [key],
+            [_noise_to_signal],
             use_xnnpack=False,  # The delegate keeps no intermediate tensors.
             num_threads=2,
         ).get_all_tensor_results()
-    noise = {name: 1 / math.sqrt(value["snr"]) if value["snr"] > 0 else 0.0 for name, value in comparison.items()}
+    noise = {name: value[key.value] for name, value in comparison.items()}
     graph = Graph.read(float_model)
     errors = {}
     for op in graph.ops:
@@ -171,6 +173,12 @@ def op_errors(float_model: bytes, quantized_model: bytes, images: Iterable[np.nd
         if added > 0:
             errors[_name(graph, op)] = added
     return dict(sorted(errors.items(), key=lambda item: -item[1]))
+
+
+def _noise_to_signal(noisy: np.ndarray, signal: np.ndarray) -> float:
+    signal = np.asarray(signal, dtype=np.float64)
+    noise = np.sqrt(np.mean((np.asarray(noisy, dtype=np.float64) - signal) ** 2))
+    return float(noise / max(np.sqrt(np.mean(signal**2)), 1e-12))
 
 
 @contextlib.contextmanager
