@@ -5,7 +5,7 @@ import keras
 from tfderm.models.normalization import image_input, normalize
 
 
-def cnd(image_size=(200, 200), num_classes=3, filters=(16, 32, 64, 96, 128), dropout=0.5, weight_decay=0.0):
+def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 96, 128), dropout=0.5, weight_decay=0.0):
     """Convolution and 2x2 max pooling, repeated, then one hidden fully connected layer.
 
     The paper names these three kinds of layers and gives no numbers; `docs/fidelity.md` says how they were chosen.
@@ -13,7 +13,8 @@ def cnd(image_size=(200, 200), num_classes=3, filters=(16, 32, 64, 96, 128), dro
     Args:
         image_size: height, width in pixels; the paper's is 200, 200.
         num_classes: number of outputs.
-        filters: channels of each block of 3x3 convolution, batch normalisation, ReLU and pooling.
+        filters: channels of each block of convolution, batch normalisation, ReLU and pooling; the first convolution is
+            5x5 with stride 2, the others 3x3.
         dropout: rate before each fully connected layer.
         weight_decay: coefficient of the gradient weight_decay * w on every kernel, added to the loss as L2.
 
@@ -26,7 +27,8 @@ def cnd(image_size=(200, 200), num_classes=3, filters=(16, 32, 64, 96, 128), dro
     for index, channels in enumerate(filters, start=1):
         tensor = keras.layers.Conv2D(
             channels,
-            3,
+            5 if index == 1 else 3,
+            strides=2 if index == 1 else 1,
             padding="same",
             use_bias=False,
             kernel_initializer="he_normal",

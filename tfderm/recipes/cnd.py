@@ -30,7 +30,7 @@ RECIPE = Recipe(
         saturation=0.1,
     ),
     batch_size=32,
-    epochs=20,
+    epochs=12,
     learning_rate=1e-3,
     learning_rate_schedule="cosine",
     weight_decay=1e-4,

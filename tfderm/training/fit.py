@@ -61,6 +61,7 @@ def _epoch(model, recipe, training, validation, epoch, steps) -> dict[str, float
         validation_data=validation.dataset() if validation.records else None,
         initial_epoch=epoch,
         epochs=epoch + 1,
+        shuffle=False,
         verbose=0,
         callbacks=[StopOnNaN(training, epoch), ProgressBar(epoch, recipe.epochs, steps)],
     ).history
