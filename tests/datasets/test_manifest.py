@@ -192,3 +192,22 @@ def test_class_folders_become_a_manifest_to_complete(tmp_path):
     with pytest.raises(InputError, match="not an empty folder"):
         to_manifest(corpus, tmp_path / "in")
     assert (tmp_path / "in" / "x" / "1.png").is_file()
+
+
+def test_the_synthetic_set_is_rendered_once_into_the_cache(tmp_path, monkeypatch, capsys):
+    from tfderm.datasets.synthetic import psoriasis
+
+    calls = []
+
+    def generate(folder):
+        calls.append(folder)
+        return render(folder, num_patients=2, image_size=(32, 40))
+
+    render = psoriasis.generate
+    monkeypatch.setattr(psoriasis, "generate", generate)
+    monkeypatch.setenv("TFDERM_CACHE", str(tmp_path / "cache"))
+    first, second = load("synthetic:psoriasis"), load("synthetic:psoriasis")
+    assert first.synthetic and first.records == second.records and len(first.records) >= 8
+    assert all(record.boxes is not None and record.mask and record.severity is not None for record in first.records)
+    assert calls == [tmp_path / "cache" / f"synthetic-psoriasis-{psoriasis.VERSION}"]
+    assert "rendering synthetic:psoriasis" in capsys.readouterr().err

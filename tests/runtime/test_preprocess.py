@@ -64,8 +64,8 @@ def test_every_orientation_is_turned_upright(orientation, kind):
 
 
 def test_sixteen_bit_grayscale_keeps_its_range():
-    values = np.array([[0, 257, 32896, 65535]], np.uint16)
-    assert decode(encode(Image.fromarray(values)))[0].tolist() == [[v] * 3 for v in (0, 1, 128, 255)]
+    values = np.array([[0, 257, 60000, 65535]], np.uint16)
+    assert decode(encode(Image.fromarray(values)))[0].tolist() == [[v] * 3 for v in (0, 1, 233, 255)]
 
 
 def test_grayscale_and_palette():

@@ -16,7 +16,6 @@ from tfderm.datasets.synthetic.scene import Photograph, render
 from tfderm.errors import InputError
 from tfderm.files import atomic_folder, write_csv, write_json, write_text
 
-VERSION = 1  # goes up whenever the same arguments give other bytes: it names the cached set
 VERSION = 1  # goes up with every change of the rendered bytes
 COLUMNS = (
     "image", "patient_id", "visit", "region", "age", "sex", "fitzpatrick",
@@ -65,8 +64,6 @@ def generate(
             rendered = list(pool.map(lambda task: _photograph(target, seed, image_size, *task), tasks))
         _write_tables(target, image_size, rendered)
         height, width = image_size
-        description = {"name": "synthetic psoriasis", "licence": "Apache-2.0", "synthetic": True}
-        write_json(target / "dataset.json", description)
         text = _README.format(patients=num_patients, photographs=len(tasks), height=height, width=width, seed=seed)
         write_text(target / "README.md", text)
         description = {"name": "synthetic psoriasis", "synthetic": True, "licence": "Apache-2.0", "seed": seed}
