@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from tfderm.cli import main
 from tfderm.errors import InputError
 from tfderm.evaluation.cross_validate import cross_validate
 from tfderm.recipes import get_recipe
@@ -99,3 +100,13 @@ def test_folds_of_other_data_or_settings_are_refused(folds, tmp_path):
         cross_validate(RECIPE, data=str(other), output=output)
     with pytest.raises(InputError, match="epochs"):
         cross_validate(replace(RECIPE, epochs=2), data=str(source), output=output)
+
+
+def test_command_continues_the_same_folds(folds, capsys):
+    source, output, summary = folds
+    settings = ["image_size=(32,32)", "epochs=1", "batch_size=16", "ignored_labels=()"]
+    arguments = ["cross-validate", "cnd", "--folds", "2", "--data", str(source), "-o", str(output), "--set", *settings]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == (output / "summary.md").read_text(encoding="utf-8") + "\n"
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == summary

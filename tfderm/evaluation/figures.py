@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfderm.evaluation.scores import image_errors
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,7 +34,7 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
     task = figures_severity if evaluated.predictions.task == "severity" else figures_classes
     drawn = [_training_curves(evaluated.run.path / "history.csv")]
     drawn += task.draw(evaluated.predictions, result)
-    drawn += _photographs(evaluated, task.example_caption)
+    drawn += _photographs(evaluated, task)
     entries = []
     for name, title, caption, figure in [item for item in drawn if item]:
         data = " — synthetic data" if result["synthetic"] else ""
@@ -82,28 +84,18 @@ def _training_curves(path: Path):
     return "training_curves", "Training", caption, figure
 
 
-def _photographs(evaluated: "Evaluated", caption_of):
-    """Some photographs across the range, and those predicted worst, with the model's location maps if it has any."""
-    from tfderm.evaluation.scores import image_errors
-
-    p = evaluated.predictions
-    errors = image_errors(p)
-    order = np.lexsort((errors, p.y_true))
-    spread = order[np.unique(np.linspace(0, len(order) - 1, _EXAMPLES).round().astype(int))]
+def _photographs(evaluated: "Evaluated", task):
+    """The task's examples, and what was predicted worst, with the model's location maps (paper 1, figure 8) if any."""
+    errors = image_errors(evaluated.predictions)
     worst = np.argsort(-errors, kind="stable")[:_EXAMPLES]
-    maps = "; the model's location maps by stride laid over it" if _map_names(evaluated) else ""
-    yield (
-        "examples",
-        "Example photographs",
-        f"Photographs from the lowest to the highest true value{maps}. Dashed: lesion boxes of the data.",
-        _photograph_figure(evaluated, spread, caption_of),
-    )
-    yield (
-        "largest_errors",
-        "Largest errors",
-        f"The photographs predicted worst{maps}.",
-        _photograph_figure(evaluated, worst, caption_of),
-    )
+    maps = ""
+    if _map_names(evaluated):
+        maps = "; its location maps by stride laid over it. Dashed: lesion boxes of the data"
+    for name, title, what, rows in (
+        ("examples", "Examples", *task.examples(evaluated.predictions)),
+        ("largest_errors", "Largest errors", "Images predicted worst", worst),
+    ):
+        yield name, title, f"{what}{maps}.", _photograph_figure(evaluated, rows, task.example_caption)
 
 
 def _map_names(evaluated: "Evaluated") -> dict[str, int]:

@@ -6,11 +6,23 @@ import numpy as np
 
 from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
 from tfderm.evaluation.predictions import Predictions
+from tfderm.evaluation.scores import image_errors
 
 
 def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
     """(file stem, title, caption, figure) of each figure."""
     return [_recalls(predictions, result), _confusion_matrix(predictions, result), _reliability(result)]
+
+
+def examples(predictions: Predictions) -> tuple[str, np.ndarray]:
+    """What the examples are, and their rows: of each class the image with the median error."""
+    errors = image_errors(predictions)
+    rows = []
+    for index in range(len(predictions.labels)):
+        members = np.flatnonzero(predictions.y_true == index)
+        if members.size:
+            rows.append(members[np.argsort(errors[members], kind="stable")[members.size // 2]])
+    return "Of each class the image of middling difficulty for the model", np.array(rows)
 
 
 def example_caption(predictions: Predictions, row: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
 from tfderm.evaluation.predictions import Predictions
-from tfderm.evaluation.scores import RANGES, range_label, range_rows
+from tfderm.evaluation.scores import RANGES, image_errors, range_label, range_rows
 
 
 def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
@@ -17,6 +17,13 @@ def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
         _mae_by_range(predictions, result),
         _distribution(predictions),
     ]
+
+
+def examples(predictions: Predictions, count: int = 4) -> tuple[str, np.ndarray]:
+    """What the examples are, and their rows: equally spaced in the order of true scores."""
+    order = np.lexsort((image_errors(predictions), predictions.y_true))
+    rows = order[np.unique(np.linspace(0, len(order) - 1, count).round().astype(int))]
+    return "Images from the lowest to the highest true score", rows
 
 
 def example_caption(predictions: Predictions, row: int) -> str:

@@ -73,7 +73,7 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     """What the numbers say, in sentences."""
     kind = "synthetic images" if result["synthetic"] else "photographs"
     sentences = [
-        f"Measured on {result['num_images']} {kind} ({result['split']} split) of {result['num_groups']} patients or "
+        f"Measured on {result['num_images']} {kind} (split: {result['split']}) of {result['num_groups']} patients or "
         f"lesions; in brackets {100 * LEVEL:.0f} % intervals."
     ]
     for row in metric_rows(result):
