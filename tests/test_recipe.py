@@ -1,0 +1,62 @@
+"""Recipes: JSON round trip, settings from the command line, refusals. Every registered recipe takes part."""
+
+from dataclasses import replace
+
+import pytest
+
+from tfderm.errors import InputError
+from tfderm.recipe import Recipe
+from tfderm.recipes import get_recipe, list_recipes
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe_survives_json_and_knows_its_name(name):
+    recipe = get_recipe(name)
+    assert recipe.name == name and recipe.paper and recipe.claim
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_settings_reach_fields_options_and_augmentation():
+    recipe = get_recipe("psenet").with_settings(
+        ["epochs=3", "image_size=(64,80)", "model_options.width=0.5", "augmentation.zoom=0", "loss_weights.pair=0",
+         "pairs=all"]
+    )  # fmt: skip
+    assert (recipe.epochs, recipe.image_size, recipe.pairs) == (3, (64, 80), "all")
+    assert recipe.model_options == {"width": 0.5} and recipe.augmentation.zoom == 0
+    assert recipe.loss_weights == {"location": 1.0, "pair": 0, "regression": 0.2}
+    assert recipe.augmentation.horizontal_flip is get_recipe("psenet").augmentation.horizontal_flip
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("epochs", "key=value"),
+        ("epoch=3", "key one of"),
+        ("epochs=many", "expected int, received str"),
+        ("augmentation.spin=3", "no field 'spin'"),
+        ("pairs=some", "must be one of random, all, none"),
+        ("batch_size=0", "at least 1"),
+        ("batch_size=3", "even with random pairs"),
+        ("fold=5", "below `folds`"),
+        ("learning_rate=-1", "positive"),
+    ],
+)
+def test_bad_settings_are_refused(setting, message):
+    with pytest.raises(InputError, match=message):
+        get_recipe("psenet").with_settings([setting])
+
+
+def test_labels_go_with_classification():
+    with pytest.raises(InputError, match="`labels` go with task"):
+        replace(get_recipe("cnd"), labels=())
+
+
+def test_unknown_recipes_list_the_known():
+    for name in ("psnet", "psenet:huge"):
+        with pytest.raises(InputError, match=f"No recipe '{name}'. There are: cnd, psenet, psenet:all_pairs"):
+            get_recipe(name)
+
+
+def test_a_recipe_of_another_release_is_refused():
+    with pytest.raises(InputError, match="unknown field momentum"):
+        Recipe.from_json({**get_recipe("cnd").to_json(), "momentum": 0.9})
