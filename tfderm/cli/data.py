@@ -9,7 +9,7 @@ from pathlib import Path
 from tfderm.cli.train import add_recipe_options, chosen_recipe
 from tfderm.errors import InputError
 
-SOURCE = "manifest CSV, published set's folder, folder of class folders, or synthetic:psoriasis"
+SOURCE = "manifest CSV, published set's folder, folder of class folders, tfds:NAME, or synthetic:psoriasis"
 _SHOWN = 10
 
 

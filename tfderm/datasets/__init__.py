@@ -13,7 +13,7 @@ __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
 SYNTHETIC = "synthetic:psoriasis"
 ACCEPTED = (
     "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
-    f"a folder of class folders, or {SYNTHETIC}"
+    f"a folder of class folders, tfds:NAME, or {SYNTHETIC}"
 )
 
 
@@ -22,8 +22,8 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
 
     Args:
         src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20), a folder
-            of class folders, or `synthetic:psoriasis`, which is rendered once into `$TFDERM_CACHE` (by default
-            ~/.cache/tfderm).
+            of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`) or
+            `synthetic:psoriasis`; these two are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
         problems: where a list is given, rows and boxes that cannot be used are left out and named there; without it
             the first one is raised.
 
@@ -36,6 +36,10 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
 
     if str(src).startswith("synthetic:"):
         return read_manifest(_synthetic(str(src)), problems)
+    if str(src).startswith("tfds:"):
+        from tfderm.datasets.tfds_source import export_tfds
+
+        return read_manifest(export_tfds(str(src).removeprefix("tfds:"), _cache()), problems)
     path = Path(src).expanduser()
     if not path.exists():
         raise InputError(f"{src} does not exist. Data is {ACCEPTED}.")
@@ -60,9 +64,12 @@ def _synthetic(src: str) -> Path:
         raise InputError(f"No synthetic set {src!r}. There is: {SYNTHETIC}")
     from tfderm.datasets.synthetic import psoriasis
 
-    cache = Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")
-    folder = cache / f"synthetic-psoriasis-{psoriasis.VERSION}"
+    folder = _cache() / f"synthetic-psoriasis-{psoriasis.VERSION}"
     if not (folder / MANIFEST).is_file():
         print(f"rendering {src} into {folder}, once", file=sys.stderr)
         psoriasis.generate(folder)
     return folder / MANIFEST
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")
