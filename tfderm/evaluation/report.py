@@ -123,8 +123,10 @@ def _left_out(run: Run) -> dict[str, Any]:
     if path.is_file():
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+    reasons = Counter(row["reason"].partition(":")[0] for row in rows)
+    rows.sort(key=lambda row: reasons[row["reason"].partition(":")[0]])  # A rare reason tells more than a common one.
     return {
         "count": len(rows),
-        "reasons": Counter(row["reason"].partition(":")[0] for row in rows).most_common(),
+        "reasons": reasons.most_common(),
         "listed": [(row["image"], row["reason"]) for row in rows[:_LEFT_OUT_LISTED]],
     }

@@ -65,7 +65,8 @@ def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
     """All metrics of `predictions` in JSON form, each as {value, low, high, undefined}.
 
     Intervals are percentile intervals over resampled groups; `differences` are model minus baseline on the same
-    resamples; `better_baseline` names, per metric, the baseline that scores best, the one to beat.
+    resamples; `undefined` is the share of resamples on which a metric has no value; `better_baseline` names, per
+    metric, the baseline that scores best, the one to beat.
 
     Args:
         predictions: of the model and its baselines.
@@ -94,8 +95,7 @@ def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
             "level": LEVEL,
             "repeats": REPEATS,
             "seed": seed,
-            "method": "percentile bootstrap over patients (lesions where there is no patient); "
-            "`undefined` is the share of resamples on which a metric has no value",
+            "method": "percentile bootstrap over patients (lesions where there is no patient)",
         },
         "model": intervals(model),
         "baselines": baselines,

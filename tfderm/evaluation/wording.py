@@ -70,13 +70,13 @@ def metric_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def headline(result: Mapping[str, Any]) -> list[str]:
-    """What the numbers say, in sentences."""
+    """What the two leading metrics say, in sentences."""
     kind = "synthetic images" if result["synthetic"] else "photographs"
     sentences = [
         f"Measured on {result['num_images']} {kind} (split: {result['split']}) of {result['num_groups']} patients or "
         f"lesions; in brackets {100 * LEVEL:.0f} % intervals."
     ]
-    for row in metric_rows(result):
+    for row in metric_rows(result)[:2]:
         text = f"{row['title']}: {row['model']}."
         if row["better"]:
             relation = {
