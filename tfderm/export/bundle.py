@@ -1,7 +1,9 @@
 """Export: convert, quantise, judge, and only then publish a bundle."""
 
+import functools
 import importlib.metadata
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from tfderm.export.quantize import (
     STATIC_SCHEMES,
     build_recipe,
     calibrate,
-    op_errors,
+    op_sensitivities,
     quantize,
     sensitive_ops,
 )
@@ -32,9 +34,10 @@ from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle, write_manifest
 from tfderm.runtime.graph import Graph
 
-_WORST_STEPS = (4, 8, 16)  # How many of the worst operators each further attempt leaves in float.
-_ERROR_IMAGES = 4
+_WORST_SHARES = (1 / 8, 1 / 4, 1 / 2)  # Of the quantised operators, those that further attempts leave in float.
+_PROBE_PIXELS = 400_000  # Pixels that sensitivities are measured on: eight images of 200x256, one of 800x1024.
 _NAMED_OPS = 5
+_RECORDED_OPS = 20
 
 
 def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Path | str | None = None) -> Bundle:
@@ -106,7 +109,7 @@ def build_bundle(
 
     content, record, parity = _fit_budget(float_model, contract, scheme, calibration_images, judge)
     if not parity["passed"]:
-        worst = list(record["attempts"][-1]["worst_ops"].items())[:_NAMED_OPS]
+        worst = list(record["worst_ops"].items())[:_NAMED_OPS]
         named = ", ".join(f"{op} ({error:.2g})" for op, error in worst) or "none measured"
         raise CheckFailed(
             f"{contract.recipe} as {scheme} is beyond its budget and was not published: {failures(parity)}. "
@@ -136,49 +139,49 @@ def _fit_budget(
         Content of the `.tflite`, of scheme.json and of parity.json, of the first attempt that passed or of the last.
     """
     samples = list(images.values())
+    height, width = contract.image.image_size
+    probes = samples[: max(1, min(8, _PROBE_PIXELS // (height * width)))]
+    graph = Graph.read(float_model)
     calibration = calibrate(float_model, samples) if scheme in STATIC_SCHEMES else None
+
+    @functools.cache
+    def worst() -> dict[str, float]:
+        return op_sensitivities(float_model, scheme, calibration, probes) if probes and scheme != "float32" else {}
+
     attempts: list[dict[str, Any]] = []
-    for float_ops in _float_ops(scheme, float_model, attempts):
+    for float_ops in _float_ops(scheme, graph, worst):
         recipe = [] if scheme == "float32" else build_recipe(scheme, float_ops)
-        quantized = float_model if scheme == "float32" else quantize(float_model, recipe, calibration)
-        content = pack(quantized, contract)
+        content = pack(quantize(float_model, recipe, calibration) if recipe else float_model, contract)
         parity = judge(content)
-        errors = {}
-        if not parity["passed"] and scheme != "float32" and samples:
-            errors = op_errors(float_model, quantized, samples[:_ERROR_IMAGES])
-        attempts.append(
-            {
-                "float_ops": list(float_ops),
-                "passed": parity["passed"],
-                "failures": failures(parity),
-                "worst_ops": dict(list(errors.items())[: max(_WORST_STEPS)]),
-            }
-        )
+        attempts.append({"float_ops": list(float_ops), "passed": parity["passed"], "failures": failures(parity)})
         if parity["passed"]:
             break
+    in_float = sum(graph.macs(op) for op in graph.ops if graph.tensors[op.outputs[0]].name in float_ops)
+    measured = len(attempts) > 1 or not parity["passed"]
     record = {
         "scheme": scheme,
         "recipe": recipe,
         "float_ops": list(float_ops),
+        "int8_macs_share": round(1 - in_float / graph.total_macs, 4) if scheme in STATIC_SCHEMES else None,
         "calibration": {"images": list(images) if calibration else [], "ranges": _to_json(calibration or {})},
         "attempts": attempts,
+        "worst_ops": dict(list(worst().items())[:_RECORDED_OPS]) if measured else {},
         "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-quantizer")},
     }
     return content, record, parity
 
 
-def _float_ops(scheme: str, float_model: bytes, attempts: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """Operators to leave in float, attempt by attempt; reads the worst ones from the attempt before."""
+def _float_ops(scheme: str, graph: Graph, worst: Callable[[], dict[str, float]]) -> Iterator[tuple[str, ...]]:
+    """Operators to leave in float, attempt by attempt; sensitivities are measured only once the cheap ones failed."""
     if scheme != "mixed":
         yield ()
     if scheme not in STATIC_SCHEMES:
         return
-    sensitive = tuple(sensitive_ops(Graph.read(float_model)))
+    sensitive = tuple(sensitive_ops(graph))
     yield sensitive
-    kept = sensitive
-    for count in _WORST_STEPS:
-        kept += tuple(op for op in list(attempts[-1]["worst_ops"])[:count] if op not in kept)
-        yield kept
+    others = [op for op in worst() if op not in sensitive]
+    for share in _WORST_SHARES:
+        yield sensitive + tuple(others[: math.ceil(share * len(others))])
 
 
 def replay(float_model: bytes, scheme: Mapping[str, Any]) -> bytes:

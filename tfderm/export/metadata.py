@@ -43,6 +43,10 @@ def pack(model: bytes, contract: ModelContract) -> bytes:
     """
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
     names = _output_names(parsed)
+    for weights in parsed.buffers:
+        if weights.offset > 1:  # ai-edge-quantizer may put values behind the FlatBuffer, where the archive will be.
+            weights.data = np.frombuffer(model, np.uint8, weights.size, weights.offset)
+            weights.offset = weights.size = 0
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(metadata_buffer(contract, names), dtype=np.uint8)
     parsed.metadata = [entry for entry in parsed.metadata or [] if entry.name != METADATA_NAME.encode()]

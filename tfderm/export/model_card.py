@@ -58,7 +58,7 @@ def model_card(
         "",
         table(parity),
         "",
-        f"Operators left in float: {len(scheme['float_ops'])}. How the file was made: `scheme.json`.",
+        f"Operators left in float: {len(scheme['float_ops'])}.{_share(scheme)} How the file was made: `scheme.json`.",
         "",
         "## Licence",
         "",
@@ -66,6 +66,11 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _share(scheme: Mapping[str, Any]) -> str:
+    share = scheme["int8_macs_share"]
+    return "" if share is None else f" Share of multiply-accumulates in int8: {share:.0%}."
 
 
 def _metrics(metrics: Mapping[str, Any] | None) -> list[str]:

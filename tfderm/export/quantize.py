@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from ai_edge_quantizer import calibrator, model_validator, qtyping, quantizer, recipe, recipe_manager
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
 from ai_edge_quantizer.utils import qsv_utils
 
 from tfderm.errors import CheckFailed, InputError
@@ -29,16 +30,18 @@ MAX_CALIBRATION_IMAGES = 64
 _CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}
 _SMALL_WEIGHTS = 4096  # A dense layer below this costs nothing in float.
 _GATHERS = {"GATHER", "GATHER_ND"}
+_POINTWISE = {"CAST", "MUL", "ADD", "SUB", "DIV"}
 
 Calibration = Mapping[str, Any]
 
 
-def build_recipe(scheme: str, float_ops: Sequence[str] = ()) -> list[dict[str, Any]]:
+def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: str | None = None) -> list[dict[str, Any]]:
     """The ai-edge-quantizer recipe of a scheme.
 
     Args:
         scheme: one of `SCHEMES` but "float32".
         float_ops: output tensor names of operators to leave in float (static schemes).
+        only: output tensor name of the one operator to quantise; by default all are.
 
     Returns:
         The recipe as JSON values; later entries override earlier ones.
@@ -48,22 +51,29 @@ def build_recipe(scheme: str, float_ops: Sequence[str] = ()) -> list[dict[str, A
     """
     manager = recipe_manager.RecipeManager()
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
-    no_quantize = quantizer.AlgorithmName.NO_QUANTIZE
+    algorithms = quantizer.AlgorithmName
+    where = ".*" if only is None else _scope(only)
     match scheme:
         case "float16":
-            casting = quantizer.AlgorithmName.FLOAT_CASTING
-            manager.add_weight_only_config(".*", everything, num_bits=16, algorithm_key=casting)
-        case "dynamic_wi8_afp32" | "weight_only_wi8_afp32":
-            return json.loads(json.dumps(getattr(recipe, scheme)()))
+            manager.add_weight_only_config(where, everything, num_bits=16, algorithm_key=algorithms.FLOAT_CASTING)
+        case "dynamic_wi8_afp32":
+            manager.add_dynamic_config(where, everything, num_bits=8)
+        case "weight_only_wi8_afp32":
+            manager.add_weight_only_config(where, everything, num_bits=8)
         case "static_wi8_ai8" | "mixed":
-            manager.add_static_config(".*", everything, activation_num_bits=8, weight_num_bits=8)
+            manager.add_static_config(where, everything, activation_num_bits=8, weight_num_bits=8)
             for name in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-                manager.add_quantization_config(".*", name, algorithm_key=no_quantize)
+                manager.add_quantization_config(".*", name, algorithm_key=algorithms.NO_QUANTIZE)
             for name in float_ops:
-                manager.add_quantization_config(f"^{re.escape(name)};", everything, algorithm_key=no_quantize)
+                manager.add_quantization_config(_scope(name), everything, algorithm_key=algorithms.NO_QUANTIZE)
         case _:
             raise InputError(f"scheme must be one of {', '.join(SCHEMES)}. Received: {scheme!r}")
     return json.loads(json.dumps(manager.get_quantization_recipe()))
+
+
+def _scope(name: str) -> str:
+    """Regular expression for the one operator whose first output is `name`."""
+    return f"^{re.escape(name)};"
 
 
 def calibrate(float_model: bytes, images: Iterable[np.ndarray], num_threads: int = 2) -> Calibration:
@@ -118,10 +128,11 @@ def quantize(float_model: bytes, quantization_recipe: list[dict[str, Any]], cali
 def sensitive_ops(graph: Graph) -> list[str]:
     """Operators that `mixed` leaves in float whatever their measured error, by their output's name.
 
-    These are the operators between the last convolutions and the outputs (products with a location map, its sums,
-    means and maxima, the combination of scores, softmax), and sampling coordinates: what the indices of a gather
-    depend on, and the interpolation weights computed from the same coordinates. Neither holds noteworthy
-    arithmetic; eight bits over the range of a sum or of a coordinate lose more than the budget.
+    These are the pixels' normalisation, whose constants would be rounded to 8 bits; the operators between the last
+    convolutions and the outputs (products with a location map, its sums, means and maxima, the combination of scores,
+    softmax); and sampling coordinates: what the indices of a gather depend on, and the interpolation weights computed
+    from the same coordinates. None of them holds noteworthy arithmetic; eight bits over the range of a sum or of a
+    coordinate lose more than the budget.
     """
 
     def is_layer(op: Op) -> bool:
@@ -131,6 +142,11 @@ def sensitive_ops(graph: Graph) -> list[str]:
         return op.name == "FULLY_CONNECTED" and any(math.prod(t.shape) > _SMALL_WEIGHTS for t in constants)
 
     keep = graph.upstream(graph.outputs, is_layer)
+    pixels = set(graph.inputs)
+    for op in graph.ops:
+        if op.name in _POINTWISE and set(graph.variable_inputs(op)) <= pixels:
+            keep.add(op)
+            pixels.update(op.outputs)
     gathers = [op for op in graph.ops if op.name in _GATHERS]
     coordinates = graph.upstream(tuple(op.inputs[1] for op in gathers), is_layer)
     computed = {tensor for op in coordinates for tensor in op.outputs}
@@ -142,46 +158,49 @@ def sensitive_ops(graph: Graph) -> list[str]:
     return [_name(graph, op) for op in graph.ops if op in keep | coordinates]
 
 
-def op_errors(float_model: bytes, quantized_model: bytes, images: Iterable[np.ndarray]) -> dict[str, float]:
-    """Error that each operator adds, worst first.
+def op_sensitivities(
+    float_model: bytes, scheme: str, calibration: Calibration | None, images: Iterable[np.ndarray]
+) -> dict[str, float]:
+    """How much each operator hurts the outputs when it alone is quantised, worst first.
 
-    Every tensor of the quantised graph is compared with the float graph's on the same images; the error of a tensor
-    is its noise-to-signal ratio (root mean square), that of an operator the excess of its output's over the largest
-    among its inputs, so that an operator is not blamed for noise that it only passes on.
+    Comparing intermediate tensors of a wholly quantised graph blames the operators that amplify noise; here each
+    operator answers for its own. Costs one quantisation and one inference per image for every operator.
+
+    Args:
+        float_model: content of the float32 `.tflite`.
+        scheme: whose arithmetic is tried.
+        calibration: of static schemes.
+        images: (H, W, 3) uint8; a few are enough.
 
     Returns:
-        Output tensor name of the operator -> error, operators without added error left out.
+        Output tensor name of the operator -> error (root mean square, relative to the output's own, averaged over the
+        model's outputs). Left out are operators whose quantisation changes nothing, and those at an output that is
+        also read inside the graph: ai-edge-quantizer 0.10 loses that output's signature when it splits the tensor.
     """
-    samples = [{"image": np.ascontiguousarray(image)[None]} for image in images]
-    key = quantizer.ValidationErrorMetric.MSE  # Only labels the result: compare_model wants one with the function.
-    with _quiet():
-        comparison = model_validator.compare_model(
-            float_model,
-            quantized_model,
-            {SIGNATURE: samples},
-            [key],
-            [_noise_to_signal],
-            use_xnnpack=False,  # The delegate keeps no intermediate tensors.
-            num_threads=2,
-        ).get_all_tensor_results()
-    noise = {name: value[key.value] for name, value in comparison.items()}
+    images = list(images)
+    reference = _run(float_model, images)
     graph = Graph.read(float_model)
     errors = {}
+    read_again = set(graph.outputs) & {tensor for op in graph.ops for tensor in op.inputs}
     for op in graph.ops:
-        before = [noise.get(graph.tensors[tensor].name, 0.0) for tensor in graph.variable_inputs(op)]
-        added = noise.get(_name(graph, op), 0.0) - max(before, default=0.0)
-        if added > 0:
-            errors[_name(graph, op)] = added
+        if read_again.intersection(op.inputs + op.outputs):
+            continue
+        alone = quantize(float_model, build_recipe(scheme, only=_name(graph, op)), calibration)
+        outputs = _run(alone, images)
+        error = float(np.mean([_relative_error(outputs[name], reference[name]) for name in reference]))
+        if error > 0:
+            errors[_name(graph, op)] = error
     return dict(sorted(errors.items(), key=lambda item: -item[1]))
 
 
-def _noise_to_signal(noisy: np.ndarray, signal: np.ndarray) -> float:
-    """0 where the shapes differ: weights that two operators share in two layouts go by one name."""
-    if np.shape(noisy) != np.shape(signal):
-        return 0.0
-    signal = np.asarray(signal, dtype=np.float64)
-    noise = np.sqrt(np.mean((np.asarray(noisy, dtype=np.float64) - signal) ** 2))
-    return float(noise / max(np.sqrt(np.mean(signal**2)), 1e-12))
+def _run(content: bytes, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    runner = Interpreter(model_content=content, num_threads=2).get_signature_runner(SIGNATURE)
+    rows = [runner(image=image[None]) for image in images]
+    return {name: np.stack([row[name] for row in rows]).astype(np.float64) for name in rows[0]}
+
+
+def _relative_error(values: np.ndarray, reference: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((values - reference) ** 2)) / max(np.sqrt(np.mean(reference**2)), 1e-12))
 
 
 @contextlib.contextmanager
