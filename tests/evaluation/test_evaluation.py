@@ -12,7 +12,7 @@ from PIL import Image
 from tfderm.errors import InputError
 from tfderm.evaluation import evaluate
 from tfderm.evaluation.predictions import read_predictions
-from tfderm.evaluation.scores import Predictions, range_label, range_rows, score
+from tfderm.evaluation.scores import Predictions, score
 
 
 def expected_predictions(task, colours):
@@ -173,13 +173,6 @@ def test_untrained_run_is_refused(copied):
     (path / "model.keras").unlink()
     with pytest.raises(InputError, match="is not trained"):
         evaluate(path)
-
-
-def test_ranges_own_their_lower_boundary():
-    scores = np.array([0, 4.99, 5, 10, 15, 19.99, 20, 72])
-    rows = [np.flatnonzero(range_rows(scores, index)).tolist() for index in range(5)]
-    assert rows == [[0, 1], [2], [3], [4, 5], [6, 7]]
-    assert [range_label(index) for index in (0, 4)] == ["[0, 5)", "[20, 72]"]
 
 
 def test_a_better_model_has_a_difference_on_the_right_side():

@@ -3,16 +3,19 @@ import json
 import zipfile
 
 import flatbuffers
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from flatbuffers import number_types
 from flatbuffers.table import Table
-from small_models import LABELS, case, float_file
+from small_models import LABELS, case, contract_of, float_file
 
 from tfderm.contract import ModelContract
+from tfderm.export.convert import convert
 from tfderm.export.metadata import pack
+from tfderm.export.quantize import build_recipe, quantize
 from tfderm.runtime.graph import Graph
 
 
@@ -135,3 +138,20 @@ def test_weights_keep_the_alignment_of_the_schema(packed):
         buffer = model.Buffers(index)
         if buffer.DataLength():
             assert buffer._tab.Vector(buffer._tab.Offset(4)) % 16 == 0
+
+
+def test_weights_that_lie_behind_the_flatbuffer_are_kept():
+    random = np.random.default_rng(0)
+    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
+    tensor = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, {"probabilities": keras.layers.Dense(200, activation="softmax")(tensor)})
+    contract = contract_of(model, tuple(f"class {index}" for index in range(200)))
+    half = quantize(convert(model, contract), build_recipe("float16"), None)
+    parsed = schema.Model.GetRootAs(half, 0)
+    assert any(parsed.Buffers(index).Offset() > 1 for index in range(parsed.BuffersLength()))
+    pixels = random.integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    expected, received = (
+        Interpreter(model_content=content).get_signature_runner("serving_default")(image=pixels)["probabilities"]
+        for content in (half, pack(half, contract))
+    )
+    np.testing.assert_array_equal(received, expected)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfderm.errors import InputError
-from tfderm.metrics import mean_absolute_error, pair_accuracy
+from tfderm.metrics import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
 scores = st.lists(st.tuples(st.integers(0, 6), st.integers(-4, 4)), min_size=0, max_size=40)
 
@@ -80,3 +80,9 @@ def test_pair_accuracy_of_many_images_is_fast():
 def test_unusable_predictions_are_refused(metric, y_pred):
     with pytest.raises(InputError, match="y_pred"):
         metric([1.0, 2.0], y_pred)
+
+
+def test_ranges_follow_the_clinical_bands_and_the_papers_last_range():
+    scores = [0, 4.99, 5, 9.99, 10, 15, 19.99, 20, 20.01, 72]
+    labels = [SEVERITY_RANGES[index] for index in severity_range(scores)]
+    assert labels == ["[0, 5)"] * 2 + ["[5, 10)"] * 2 + ["[10, 15)"] + ["[15, 20]"] * 3 + ["(20, 72]"] * 2

@@ -6,7 +6,8 @@ import numpy as np
 
 from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
 from tfderm.evaluation.predictions import Predictions
-from tfderm.evaluation.scores import RANGES, image_errors, range_label, range_rows
+from tfderm.evaluation.scores import image_errors
+from tfderm.metrics import SEVERITY_RANGES, severity_range
 
 
 def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
@@ -47,6 +48,7 @@ def _scatter(p: Predictions):
 
 def _errors_by_range(p: Predictions):
     """Paper 1, figure 5 and the left half of figure 7."""
+    ranges = severity_range(p.y_true)
     colours = predictor_colours(list(p.baselines))
     figure, axes = new_figure(7.6, 3.6)
     axis = axes[0, 0]
@@ -54,10 +56,10 @@ def _errors_by_range(p: Predictions):
     for position, ((name, colour), prediction) in enumerate(
         zip(colours.items(), [p.y_pred, *p.baselines.values()], strict=True)
     ):
-        errors = [np.abs(prediction - p.y_true)[range_rows(p.y_true, index)] for index in range(len(RANGES))]
+        errors = [np.abs(prediction - p.y_true)[ranges == index] for index in range(len(SEVERITY_RANGES))]
         boxes = axis.boxplot(
             errors,
-            positions=np.arange(len(RANGES)) + (position - (len(colours) - 1) / 2) * width,
+            positions=np.arange(len(SEVERITY_RANGES)) + (position - (len(colours) - 1) / 2) * width,
             widths=width * 0.85,
             patch_artist=True,
             flierprops={"marker": ".", "markersize": 3, "markerfacecolor": colour, "markeredgecolor": colour},
@@ -100,10 +102,10 @@ def _mae_by_range(p: Predictions, result: dict[str, Any]):
 
 
 def _label_ranges(axis, p: Predictions) -> None:
-    counts = [int(range_rows(p.y_true, index).sum()) for index in range(len(RANGES))]
-    labels = [f"{range_label(index)}\nn = {count}" for index, count in enumerate(counts)]
-    axis.set_xticks(range(len(RANGES)), labels)
-    axis.set(xlabel="true score (PASI points)", xlim=(-0.5, len(RANGES) - 0.5))
+    counts = np.bincount(severity_range(p.y_true), minlength=len(SEVERITY_RANGES))
+    labels = [f"{label}\nn = {count}" for label, count in zip(SEVERITY_RANGES, counts, strict=True)]
+    axis.set_xticks(range(len(SEVERITY_RANGES)), labels)
+    axis.set(xlabel="true score (PASI points)", xlim=(-0.5, len(SEVERITY_RANGES) - 0.5))
     axis.set_ylim(bottom=0)
     axis.legend(frameon=False, fontsize=8, loc="upper left")
 

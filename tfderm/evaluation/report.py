@@ -74,7 +74,7 @@ def _details(result: dict[str, Any]) -> dict[str, Any]:
         rows = [(row["range"], row) for row in result["ranges"]]
         rows.append((f"all up to {EXTREME}, without the extremes", result["without_extremes"]))
         note = (
-            "A boundary belongs to the range above it; the last line leaves out scores larger than "
+            "5, 10 and 15 belong to the range above them; the last line leaves out scores larger than "
             f"{EXTREME}, as the paper does."
         )
     else:

@@ -13,8 +13,6 @@ from tfderm.metrics import BootstrapSample, bootstrap_interval, bootstrap_sample
 REPEATS = 1000
 LEVEL = 0.95
 RELIABILITY_BINS = 15
-# Paper 1, figures 5 to 7. Closed below, open above, but for the last, which is closed on both sides.
-RANGES = ((0, 5), (5, 10), (10, 15), (15, 20), (20, 72))
 # "Excluding these extreme samples", paper 1: scores larger than 20.
 EXTREME = 20
 
@@ -130,26 +128,15 @@ def _severity_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, A
         below = metrics.mean_absolute_error(y_true, constant)
         return metrics.mean_absolute_error(y_true, y_pred) / below if below else float("nan")
 
+    ranges = metrics.severity_range(p.y_true)
     result: dict[str, Any] = {
-        "ranges": [row(range_rows(p.y_true, i), range_label(i)) for i in range(len(RANGES))],
+        "ranges": [row(ranges == index, label) for index, label in enumerate(metrics.SEVERITY_RANGES)],
         "without_extremes": row(p.y_true <= EXTREME, f"<= {EXTREME}"),
     }
     if "constant" in p.baselines:
         arrays = (p.y_true, p.y_pred, p.baselines["constant"])
         result["mae_relative_to_constant"] = bootstrap_interval(ratio, arrays, p.groups, **options).to_json()
     return result
-
-
-def range_rows(y_true: np.ndarray, index: int) -> np.ndarray:
-    """Mask of the scores in `RANGES[index]`; a boundary belongs to the range above it."""
-    low, high = RANGES[index]
-    return (y_true >= low) & ((y_true < high) | (index == len(RANGES) - 1))
-
-
-def range_label(index: int) -> str:
-    """ "[0, 5)" and so on."""
-    low, high = RANGES[index]
-    return f"[{low}, {high}" + ("]" if index == len(RANGES) - 1 else ")")
 
 
 def _class_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]:

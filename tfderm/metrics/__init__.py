@@ -8,7 +8,7 @@ import importlib
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
-from tfderm.metrics.severity import mean_absolute_error, pair_accuracy
+from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
 _KERAS_METRICS = {
     "MeanClassRecall": "tfderm.metrics.streaming_mean_class_recall",
@@ -21,6 +21,7 @@ __all__ = [
     "MeanClassRecall",
     "PairAccuracy",
     "ReliabilityBins",
+    "SEVERITY_RANGES",
     "accuracy",
     "bootstrap_interval",
     "bootstrap_sample",
@@ -33,6 +34,7 @@ __all__ = [
     "pair_accuracy",
     "paired_difference",
     "reliability_bins",
+    "severity_range",
 ]
 
 

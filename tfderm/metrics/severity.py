@@ -5,6 +5,18 @@ from numpy.typing import ArrayLike
 
 from tfderm.errors import InputError
 
+SEVERITY_RANGES = ("[0, 5)", "[5, 10)", "[10, 15)", "[15, 20]", "(20, 72]")
+
+
+def severity_range(scores: ArrayLike) -> np.ndarray:
+    """Position in `SEVERITY_RANGES` of each score (paper 1, figures 4 to 7).
+
+    5, 10 and 15 belong to the range above them, as in the clinical bands; 20 to the range below, because the paper's
+    last range is "larger than 20".
+    """
+    scores = np.asarray(scores, np.float64)
+    return np.digitize(scores, (5, 10, 15)) + (scores > 20)
+
 
 def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Mean of |y_true - y_pred|, in the unit of the score; NaN for no images.

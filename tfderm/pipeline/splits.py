@@ -9,11 +9,10 @@ from tfderm.datasets.corpus import Record
 from tfderm.datasets.manifest import read_table
 from tfderm.errors import InputError
 from tfderm.files import write_csv
+from tfderm.metrics import severity_range
 from tfderm.recipe import Recipe
 
 SPLITS = ("train", "validation", "test")
-# Upper ends of the score ranges of paper 1, figure 4: 0-5, 5-10, 10-15, 15-20, > 20.
-SEVERITY_RANGES = (5.0, 10.0, 15.0, 20.0)
 
 
 def make_splits(records: Sequence[Record], recipe: Recipe) -> dict[str, str]:
@@ -106,7 +105,7 @@ def _strata(records: Sequence[Record]) -> np.ndarray:
     if records and all(record.label is not None for record in records):
         return np.array([record.label for record in records])
     scores = np.array([np.nan if record.severity is None else record.severity for record in records])
-    return np.digitize(scores, SEVERITY_RANGES, right=True)
+    return severity_range(scores)
 
 
 def _fold(strata: np.ndarray, groups: np.ndarray, folds: int, fold: int, seed: int) -> np.ndarray:
