@@ -143,44 +143,44 @@ def test_cosine_rate_warms_up_and_ends_at_zero():
 STEP = """
     import sys
     from dataclasses import replace
-    import keras
     import numpy as np
     from tfderm import models
     from tfderm.recipes import get_recipe
     from tfderm.training.objective import compile_model
     folder, output = sys.argv[1:]
-    keras.config.set_floatx("float64")
     recipe = replace(get_recipe("psenet:demo"), optimizer="sgd", learning_rate=1e-3, learning_rate_schedule="constant")
-    model = models.create_model("psenet", image_size=(64, 80), width=0.125, weight_decay=2e-4)
-    with np.load(folder + "/weights.npz") as weights:
-        model.set_weights([weights[name] for name in weights.files])
+    model = models.load(folder + "/start.keras")
     compile_model(model, recipe, 1)
+    before = [np.array(variable) for variable in model.trainable_variables]
     with np.load(folder + "/batch.npz") as batch:
         targets = {name: batch[name] for name in batch.files if name != "image"}
-        np.save(output, [model.train_on_batch(batch["image"], targets, return_dict=True)["loss"] for _ in range(3)])
+        loss = model.train_on_batch(batch["image"], targets, return_dict=True)["loss"]
+    steps = [np.array(after) - start for after, start in zip(model.trainable_variables, before)]
+    np.savez(output, loss=loss, step=np.concatenate([step.ravel() for step in steps]))
 """
 
 
-def test_jax_takes_the_same_steps_as_tensorflow(psoriasis, tmp_path):
-    """Three steps from the same weights on the same batch; in float64, where rounding cannot hide a difference."""
+def test_jax_takes_the_same_step_as_tensorflow(psoriasis, tmp_path):
     from tfderm import models
     from tfderm.pipeline.input_pipeline import InputPipeline
 
     pytest.importorskip("jax")
-    model = models.create_model("psenet", image_size=(64, 80), width=0.125)
-    np.savez(tmp_path / "weights.npz", *model.get_weights())
+    models.create_model("psenet", image_size=(64, 80), width=0.125, weight_decay=2e-4).save(tmp_path / "start.keras")
     corpus = datasets.load(psoriasis)
     pipeline = InputPipeline(corpus, corpus.records[:8], tiny(), (8, 16, 32, 64, 128), training=True)
     image, targets = next(iter(pipeline.dataset()))
     np.savez(tmp_path / "batch.npz", image=image, **targets)
-    losses = {}
+    results = {}
     for backend in ("tensorflow", "jax"):
-        output = tmp_path / f"{backend}.npy"
+        output = tmp_path / f"{backend}.npz"
         subprocess.run(
             [sys.executable, "-c", textwrap.dedent(STEP), str(tmp_path), str(output)],
-            check=True, capture_output=True, env={**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1"},
+            check=True, capture_output=True, env={**os.environ, "KERAS_BACKEND": backend},
         )  # fmt: skip
-        losses[backend] = np.load(output)
-    # 1e-16 a sum, some thousands of sums, gradients multiplied by up to 1e4 in batch norm over few values.
-    np.testing.assert_allclose(losses["jax"], losses["tensorflow"], rtol=1e-8)
-    assert losses["jax"][2] != losses["jax"][0]
+        with np.load(output) as result:
+            results[backend] = float(result["loss"]), result["step"].astype("float64")
+    (loss, step), (jax_loss, jax_step) = results["tensorflow"], results["jax"]
+    # float32 sums in another order: about 1e-6 in the loss. In the gradient, batch normalisation over as few as eight
+    # values divides by small deviations, which multiplies that by up to a thousand.
+    assert jax_loss == pytest.approx(loss, rel=1e-5)
+    assert np.linalg.norm(jax_step - step) < 1e-3 * np.linalg.norm(step)
