@@ -53,20 +53,17 @@ class ScoreRefine(keras.layers.Layer):
         self.location_prior = location_prior
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-        def branch(name, kernel_size, filters, activation, bias=0.0):
-            layers = [
+        def branch(name, kernel_size, filters, activation):
+            return [
                 self._convolution(f"{name}_pointwise", bottleneck, 1, "relu"),
-                self._convolution(name, filters, kernel_size, activation, bias),
+                self._convolution(name, filters, kernel_size, activation),
             ]
-            return layers
 
         self.score_fine = branch("score_fine", 3, features // 2, "relu")
         self.score_coarse = branch("score_coarse", 5, features // 2, "relu")
         self.score_weights = branch("score_weights", 1, features, None)
         self.locate = branch("locate", 3, bottleneck, "relu") + [
-            self._convolution(
-                "location", 1, 1, "sigmoid", bias=math.log(location_prior / (1 - location_prior))
-            )
+            self._convolution("location", 1, 1, "sigmoid", bias=math.log(location_prior / (1 - location_prior)))
         ]
 
     def _convolution(self, name, filters, kernel_size, activation, bias=0.0):
@@ -108,9 +105,13 @@ class ScoreRefine(keras.layers.Layer):
         features = ops.concatenate(
             [_apply(self.score_fine, feature_map), _apply(self.score_coarse, feature_map)], axis=-1
         )
-        weights = ops.mean(_apply(self.score_weights, feature_map), axis=(1, 2))
+        # The last convolution of this branch is pointwise and linear, so it commutes with the average over the map and
+        # is applied to one cell in place of all.
+        pointwise, project = self.score_weights
+        weights = project(ops.mean(pointwise(feature_map), axis=(1, 2), keepdims=True))
         height, width = feature_map.shape[1:3]
-        score_map = ops.matmul(ops.reshape(features, (-1, height * width, self.features)), weights[:, :, None])
+        weights = ops.reshape(weights, (-1, self.features, 1))
+        score_map = ops.matmul(ops.reshape(features, (-1, height * width, self.features)), weights)
         return ops.reshape(score_map, (-1, height, width, 1)), _apply(self.locate, feature_map)
 
     @staticmethod

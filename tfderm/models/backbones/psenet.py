@@ -51,7 +51,7 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None):
         tensor = convolution(tensor, f"{name}_expand", channels, 1, activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
-    channels, stem = scaled(256, width), scaled(32, width)
+    channels, stem = scaled(256, width), scaled(16, width)
     tensor = convolution(image, "stem_1", stem, 3, strides=2)
     tensor = convolution(tensor, "stem_2", stem, 3)
     tensor = convolution(tensor, "stem_3", 2 * stem, 3)
