@@ -65,16 +65,16 @@ def make_body(rng: np.random.Generator, region: str, frame: Frame) -> Body:
     centre = frame.width / 2 + uniform(rng, -10, 10)
     if region == "upper_limbs":
         cos, sin = direction(rng, 0.62, 1.38)  # near a quarter turn: the limb lies across the image
-        tubes = [(frame.width / 2, UNITS / 2 + uniform(rng, -12, 12), cos, sin, uniform(rng, 0.95, 1.35))]
+        tubes = [(frame.width / 2, UNITS / 2 + uniform(rng, -12, 12), cos, sin, uniform(rng, 0.85, 1.4))]
     elif region == "lower_limbs":
-        gap, scale = uniform(rng, 47, 56), uniform(rng, 0.95, 1.1)
+        gap, scale = uniform(rng, 47, 56), uniform(rng, 0.85, 1.1)
         tubes = []
         for side in (-1, 1):
             cos, sin = direction(rng, -0.05, 0.05)
             tubes.append((centre + side * gap, UNITS / 2, cos, sin, scale))
     else:
         cos, sin = direction(rng, -0.06, 0.06)
-        tubes = [(centre, UNITS / 2, cos, sin, uniform(rng, 0.92, 1.12))]
+        tubes = [(centre, UNITS / 2, cos, sin, uniform(rng, 0.82, 1.15))]
     shape = frame.shape
     inside = np.zeros(shape, bool)
     nx, ny = np.zeros(shape), np.zeros(shape)

@@ -1,33 +1,50 @@
-"""What skin shows besides psoriasis: nevi, birthmarks, port-wine stains, ointment, body hair."""
+"""What skin shows besides psoriasis: nevi, birthmarks, port-wine stains, sunburn, cream, body hair.
+
+Sunburn and cream have the colours of plaques and scales, and are drawn without regard to severity; what they lack is
+relief, flakes and a border.
+"""
 
 import cv2
 import numpy as np
 
 from tfderm.datasets.synthetic.anatomy import UNITS, Frame
-from tfderm.datasets.synthetic.noise import smoothstep, uniform, whole
-from tfderm.datasets.synthetic.plaques import soft_patch
+from tfderm.datasets.synthetic.noise import box_blur, fractal, smoothstep, uniform, whole
+from tfderm.datasets.synthetic.plaques import redden, soft_patch
 from tfderm.datasets.synthetic.skin import Planes, blend, darkness
 
 PORT_WINE_CHANCE = 0.6
 BROWN_CHANCE = 0.35
-OINTMENT_CHANCE = 0.3
+SUNBURN_CHANCE = 0.35
+CREAM_CHANCE = 0.3
 
 
 def paint_marks(rng: np.random.Generator, frame: Frame, skin: Planes, tone: float) -> Planes:
-    """Port-wine stains, white ointment, brown patches and nevi: flat, soft-edged, the same for the same `rng`."""
+    """Port-wine stains, brown patches and nevi: flat, soft-edged, the same for the same `rng`."""
     dark = darkness(tone)
     if rng.random() < PORT_WINE_CHANCE:
         amount = uniform(rng, 0.35, 0.95) * _patch(rng, frame, 15, 75)
         skin = _absorb(skin, amount, (0.14 + 0.26 * dark, 0.72 - 0.06 * dark, 0.66 - 0.26 * dark))
-    if rng.random() < OINTMENT_CHANCE:
-        layer = uniform(rng, 0.3, 0.75) * _patch(rng, frame, 15, 50)
-        light = 0.85 - 0.40 * dark
-        skin = blend(skin, [np.full(frame.shape, value * light) for value in (0.86, 0.84, 0.80)], layer)
     if rng.random() < BROWN_CHANCE:
         skin = _absorb(skin, uniform(rng, 0.3, 0.8) * _patch(rng, frame, 12, 50), (0.45, 0.62, 0.75))
     for _ in range(whole(rng, 0, 9)):
         skin = _nevus(rng, frame, skin)
     return skin
+
+
+def paint_sunburn_and_cream(
+    rng: np.random.Generator, frame: Frame, skin: Planes, mask: np.ndarray, tone: float, cream: Planes
+) -> Planes:
+    """Smooth red and smooth white areas of any extent, with the skin next to the lesions in `mask` left as it is."""
+    clear = 1.0 - smoothstep(box_blur(mask, frame.pixels(4.0)), 0.0, 0.3)
+    burnt = uniform(rng, 0.3, 0.9) * _sheet(rng, frame, 55, SUNBURN_CHANCE)
+    smeared = uniform(rng, 0.3, 0.7) * _sheet(rng, frame, 40, CREAM_CHANCE)
+    return blend(redden(skin, burnt * clear, tone), cream, smeared * clear)
+
+
+def _sheet(rng: np.random.Generator, frame: Frame, feature: float, chance: float) -> np.ndarray:
+    """Coverage 0..1 by soft-edged areas `feature` units large, (H, W); with 1 - chance it is nowhere."""
+    threshold = uniform(rng, -0.1, 0.5) if rng.random() < chance else 2.0
+    return smoothstep(fractal(rng, frame.shape, feature * frame.unit, 2), threshold, threshold + 0.25)
 
 
 def _patch(rng: np.random.Generator, frame: Frame, low: float, high: float) -> np.ndarray:

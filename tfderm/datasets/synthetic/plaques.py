@@ -64,6 +64,7 @@ def paint_plaques(
     levels: tuple[int, int, int],
     tone: float,
     light: tuple[float, float, float],
+    scale: Planes,
 ) -> Planes:
     """Lay plaques on the skin.
 
@@ -75,6 +76,7 @@ def paint_plaques(
         levels: erythema, induration, desquamation, each 0..4.
         tone: Fitzpatrick type as a real number.
         light: unit vector toward the light; x to the right, y down, z to the camera.
+        scale: reflectance of the scales in this photograph, from `scale_planes`.
 
     Returns:
         New planes of reflectance; relief is already shaded.
@@ -85,26 +87,35 @@ def paint_plaques(
     grain = value_noise(rng, frame.shape, 2.2 * unit)
     patches = fractal(rng, frame.shape, 12 * unit, 2)
     redness = soft * (_REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * (1.0 + 0.12 * patches + 0.10 * grain)
-    dark = darkness(tone)
-    planes = [
-        skin[0] * (1.0 - (0.14 + 0.34 * dark) * redness),
-        skin[1] * (1.0 - (0.72 + 0.04 * dark) * redness),
-        skin[2] * (1.0 - (0.66 - 0.26 * dark) * redness),
-    ]
+    planes = redden(skin, redness, tone)
     crust = value_noise(rng, frame.shape, 3.0 * unit)
     cover = _SCALE_COVER[desquamation] * uniform(rng, 0.9, 1.1)
     scales = top_fraction(0.8 * patches + 0.7 * crust + 0.5 * grain, mask & (soft > 0.5), cover)
     if desquamation:
         flakes = box_blur(scales, frame.pixels(0.3), 1) if unit >= 2 else scales.astype(np.float64)
         shine = 1.0 + 0.18 * grain
-        silver = [value * (0.95 - 0.40 * dark) * shine for value in (0.80, 0.77, 0.72)]
-        planes = blend(planes, silver, flakes * _SCALE_ALPHA[desquamation])
+        planes = blend(planes, [plane * shine for plane in scale], flakes * _SCALE_ALPHA[desquamation])
     thickness = box_blur(mask, frame.pixels(1.6)) * (1.0 + 0.22 * crust + 0.12 * grain)
     height = _RELIEF[induration] * 2.4 * thickness
     if desquamation:
-        height = height + 0.35 * box_blur(scales, frame.pixels(0.6))
+        height = height + 0.4 * box_blur(scales, frame.pixels(0.6))
     shade = relief_shading(height, frame, light)
     return [plane * shade for plane in planes]
+
+
+def redden(skin: Planes, redness: np.ndarray | float, tone: float) -> Planes:
+    """Erythema of the given strength, 0..1: red on light skin, violaceous on dark skin."""
+    dark = darkness(tone)
+    absorption = (0.14 + 0.34 * dark, 0.72 + 0.04 * dark, 0.66 - 0.26 * dark)
+    return [plane * (1.0 - share * redness) for plane, share in zip(skin, absorption, strict=True)]
+
+
+def scale_planes(rng: np.random.Generator, skin: Planes, tone: float) -> Planes:
+    """Colour of the scales in one photograph: from silver-white over yellowish to a grey tinged by the skin."""
+    bright = uniform(rng, 0.75, 1.05) * (1.0 - 0.42 * darkness(tone))
+    yellow, tinge = uniform(rng, 0.0, 0.6), uniform(rng, 0.0, 0.3)
+    colour = (0.82 * bright, (0.79 - 0.07 * yellow) * bright, (0.75 - 0.27 * yellow) * bright)
+    return [plane * tinge + value * (1.0 - tinge) for plane, value in zip(skin, colour, strict=True)]
 
 
 def relief_shading(height: np.ndarray, frame: Frame, light: tuple[float, float, float]) -> np.ndarray:

@@ -16,7 +16,7 @@ from tfderm.datasets.synthetic.scene import Photograph, render
 from tfderm.errors import InputError
 from tfderm.files import atomic_folder, write_csv, write_json, write_text
 
-VERSION = 1  # goes up with every change of the rendered bytes
+VERSION = 2  # goes up with every change of the rendered bytes
 COLUMNS = (
     "image", "patient_id", "visit", "region", "age", "sex", "fitzpatrick",
     "severity", "erythema", "induration", "desquamation", "area",

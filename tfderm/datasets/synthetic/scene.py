@@ -7,12 +7,13 @@ import numpy as np
 
 from tfderm.clinical.pasi import REGIONS, area_score, region_score
 from tfderm.datasets.synthetic.anatomy import Frame, make_body
-from tfderm.datasets.synthetic.distractors import paint_hair, paint_marks
+from tfderm.datasets.synthetic.cloth import cloth_planes
+from tfderm.datasets.synthetic.distractors import paint_hair, paint_marks, paint_sunburn_and_cream
 from tfderm.datasets.synthetic.lighting import expose, illuminate, make_lighting
 from tfderm.datasets.synthetic.noise import box_blur, generator, uniform, whole
 from tfderm.datasets.synthetic.patients import Patient
-from tfderm.datasets.synthetic.plaques import lesion_field, lesion_mask, paint_plaques
-from tfderm.datasets.synthetic.skin import blend, cloth_planes, hair_planes, skin_planes
+from tfderm.datasets.synthetic.plaques import lesion_field, lesion_mask, paint_plaques, scale_planes
+from tfderm.datasets.synthetic.skin import blend, hair_planes, skin_planes
 
 _ANATOMY_STREAM = 1_000  # beyond any visit's number
 
@@ -55,15 +56,18 @@ def render(seed: int, patient: Patient, visit: int, region: str, image_size: tup
     levels = (severity.erythema, severity.induration, severity.desquamation) if area else (0, 0, 0)
 
     lighting = make_lighting(rng)
-    planes = skin_planes(rng, frame, patient.tone)
-    planes = paint_marks(lasting, frame, planes, patient.tone)
+    bare = skin_planes(rng, frame, patient.tone)
+    scale = scale_planes(rng, bare, patient.tone)
+    planes = paint_marks(lasting, frame, bare, patient.tone)
+    planes = paint_sunburn_and_cream(rng, frame, planes, mask, patient.tone, scale)
     if area:
-        planes = paint_plaques(rng, frame, planes, mask, levels, patient.tone, lighting.toward)
+        planes = paint_plaques(rng, frame, planes, mask, levels, patient.tone, lighting.toward, scale)
     hairy = uniform(lasting, 0.0, 1.0 if patient.sex == "male" else 0.4)
     planes = paint_hair(rng, frame, planes, 0.2 * hairy if region == "head" else hairy)
     planes = blend(planes, hair_planes(rng, frame), box_blur(body.scalp, frame.pixels(0.8)))
     covered = box_blur(body.inside & ~body.skin & ~body.scalp, frame.pixels(0.4))
-    planes = blend(planes, cloth_planes(rng, frame), covered)
+    planes = blend(planes, cloth_planes(rng, frame, bare, scale, patient.tone), covered)
     planes = illuminate(planes, body, lighting, frame)
-    planes = blend(planes, cloth_planes(rng, frame), box_blur(~body.inside, frame.pixels(0.4)))
+    outside = box_blur(~body.inside, frame.pixels(0.4))
+    planes = blend(planes, cloth_planes(rng, frame, bare, scale, patient.tone), outside)
     return Photograph(expose(rng, planes, lighting, frame), mask, body.skin, *levels, area)

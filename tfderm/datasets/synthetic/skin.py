@@ -1,4 +1,4 @@
-"""Skin colour and texture, cloth, and the backgrounds a photograph is taken against.
+"""Skin and hair: colour and texture.
 
 Colours are linear reflectances, (H, W) float64 planes in a list R, G, B; the display curve, a square root, comes last.
 """
@@ -6,16 +6,11 @@ Colours are linear reflectances, (H, W) float64 planes in a list R, G, B; the di
 import numpy as np
 
 from tfderm.datasets.synthetic.anatomy import Frame
-from tfderm.datasets.synthetic.noise import fractal, pick, uniform, value_noise
+from tfderm.datasets.synthetic.noise import fractal, uniform, value_noise
 
 Planes = list[np.ndarray]
 
 _TONES = ((240, 208, 190), (228, 188, 162), (210, 164, 132), (180, 130, 98), (138, 94, 68), (94, 63, 48))
-_CLOTHS = (
-    (150, 30, 38), (190, 92, 86), (120, 52, 50), (214, 140, 128),  # reddish: what a colour histogram takes for plaques
-    (52, 78, 120), (70, 110, 92), (205, 205, 200), (120, 122, 126), (42, 44, 50), (168, 140, 104), (225, 215, 200),
-)  # fmt: skip
-_CLOTH_WEIGHTS = (1.2, 1.2, 1.0, 1.4, 1.5, 1.2, 1.2, 1.0, 0.8, 1.0, 1.0)
 
 
 def reflectance(colour: tuple[float, ...]) -> tuple[float, ...]:
@@ -51,19 +46,6 @@ def skin_planes(rng: np.random.Generator, frame: Frame, tone: float) -> Planes:
         green * pores * (1.0 - 1.0 * melanin) * (1.0 - 0.70 * blood),
         blue * pores * (1.0 - 1.2 * melanin) * (1.0 - 0.62 * blood),
     ]
-
-
-def cloth_planes(rng: np.random.Generator, frame: Frame) -> Planes:
-    """Cloth or another surface, with folds and sometimes stripes."""
-    y, x = frame.grid()
-    colour = reflectance(_CLOTHS[pick(rng, _CLOTH_WEIGHTS)])
-    folds = 1.0 + 0.35 * fractal(rng, frame.shape, 45 * frame.unit)
-    folds = folds + 0.10 * value_noise(rng, frame.shape, 1.5 * frame.unit)
-    if rng.random() < 0.3:
-        slant, width = uniform(rng, -1, 1), uniform(rng, 5, 18)
-        stripe = ((x + slant * y + 1000.0) / width).astype(np.int64) % 2
-        folds = folds * (1.0 - uniform(rng, 0.1, 0.5) * stripe)
-    return [value * np.maximum(folds, 0.2) for value in colour]
 
 
 def hair_planes(rng: np.random.Generator, frame: Frame) -> Planes:
