@@ -14,8 +14,8 @@ _COLOURS = (
     (52, 78, 120), (70, 110, 92), (205, 205, 200), (120, 122, 126), (42, 44, 50), (168, 140, 104), (225, 215, 200),
 )  # fmt: skip
 _WEIGHTS = (1.2, 1.2, 1.0, 1.4, 1.5, 1.2, 1.2, 1.0, 0.8, 1.0, 1.0)
-_LESION_COLOURED = 0.25
-_PATTERNED = 0.2
+_LESION_COLOURED = 0.3
+_PATTERNED = 0.25
 _SOFT_EDGE = 0.12  # of the period: printed cloth has no sharp flakes
 
 

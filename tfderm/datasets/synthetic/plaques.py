@@ -113,7 +113,7 @@ def redden(skin: Planes, redness: np.ndarray | float, tone: float) -> Planes:
 def scale_planes(rng: np.random.Generator, skin: Planes, tone: float) -> Planes:
     """Colour of the scales in one photograph: from silver-white over yellowish to a grey tinged by the skin."""
     bright = uniform(rng, 0.75, 1.05) * (1.0 - 0.42 * darkness(tone))
-    yellow, tinge = uniform(rng, 0.0, 0.6), uniform(rng, 0.0, 0.3)
+    yellow, tinge = uniform(rng, 0.0, 0.7), uniform(rng, 0.0, 0.35)
     colour = (0.82 * bright, (0.79 - 0.07 * yellow) * bright, (0.75 - 0.27 * yellow) * bright)
     return [plane * tinge + value * (1.0 - tinge) for plane, value in zip(skin, colour, strict=True)]
 
