@@ -23,9 +23,8 @@ VERBS = {
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one verb; returns the exit status: 0 done, 1 a check failed, 2 wrong input, 75 stopped but resumable."""
-    argv = sys.argv[1:] if argv is None else argv
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Parse a command line, importing only the module of its verb."""
     parser = argparse.ArgumentParser(prog="tfderm", description="Dermatology models from paper to phone.")
     parser.add_argument("--version", action="version", version=f"tfderm {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -35,7 +34,12 @@ def main(argv: list[str] | None = None) -> int:
             importlib.import_module(f"tfderm.cli.{verb.replace('-', '_')}").add_parser(subparsers)
         else:
             subparsers.add_parser(verb, help=summary, add_help=False)
-    arguments = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; returns the exit status: 0 done, 1 a check failed, 2 wrong input, 75 stopped but resumable."""
+    arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         return arguments.run(arguments)
     except TfdermError as error:

@@ -73,7 +73,7 @@ def _errors_by_range(p: Predictions):
     axis.set_ylabel("absolute error (PASI points)")
     caption = (
         "Absolute error by range of the true score: median, quartiles, whiskers to the last point within 1.5 "
-        "interquartile ranges, points beyond. A boundary belongs to the range above it."
+        "interquartile ranges, points beyond. 5, 10 and 15 belong to the range above them."
     )
     return "errors_by_range", "Absolute error by score range", caption, figure
 
