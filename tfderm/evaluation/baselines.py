@@ -20,7 +20,7 @@ from tfderm.errors import InputError
 BINS = (8, 12, 12)
 _LAB_RANGES = ((0, 256), (104, 200), (96, 192))  # OpenCV's 8-bit Lab; colours outside count in the border bins
 _RIDGE_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_LOGISTIC_STRENGTHS = (0.1, 1.0, 10.0, 100.0)
+_LOGISTIC_STRENGTHS = (0.1, 1.0, 10.0)
 _INNER_FOLDS = 4
 
 Images = np.ndarray | Sequence[np.ndarray]
@@ -105,6 +105,8 @@ class ColourHistogramClassifier:
 
     def fit(self, images: Images, y: ArrayLike, groups: ArrayLike) -> Self:
         y, features = _targets(images, y, groups).astype(np.int64), _histograms(images)
+        self.occupied = features.any(axis=0)  # an empty bin gets no weight, only time
+        features = features[:, self.occupied]
         if len(np.unique(y)) < 2:
             raise InputError(f"A classifier needs at least two classes to learn from. Received: {np.unique(y)}.")
         recalls = {
@@ -121,7 +123,7 @@ class ColourHistogramClassifier:
     def predict_proba(self, images: Images) -> np.ndarray:
         """(N, largest class index + 1) float64 probabilities; 0 for a class that the training data lacks."""
         probabilities = np.zeros((len(images), int(self.model.classes_.max()) + 1))
-        probabilities[:, self.model.classes_] = self.model.predict_proba(_histograms(images))
+        probabilities[:, self.model.classes_] = self.model.predict_proba(_histograms(images)[:, self.occupied])
         return probabilities
 
 
