@@ -36,7 +36,7 @@ VARIANTS = {
         image_size=(200, 256),
         model_options={"width": 0.25},
         pairs="all",
-        epochs=24,
+        epochs=18,
         learning_rate=2e-3,
         learning_rate_schedule="cosine",
     ),
