@@ -110,11 +110,17 @@ def _inline(path: Path) -> str:
 
 
 def _bundle(folder: Path) -> dict[str, Any]:
-    """What the folder's parity.json and benchmark.json say; None for one that is absent."""
-    parity, benchmark = (
-        read_json(folder / name) if (folder / name).is_file() else None for name in ("parity.json", "benchmark.json")
+    """What the folder's scheme.json, parity.json and benchmark.json say; None for one that is absent."""
+    scheme, parity, benchmark = (
+        read_json(folder / name) if (folder / name).is_file() else None
+        for name in ("scheme.json", "parity.json", "benchmark.json")
     )
-    return {"name": (parity or {}).get("scheme", folder.name), "parity": parity, "benchmark": benchmark}
+    return {
+        "name": (parity or {}).get("scheme", folder.name),
+        "int8_macs_share": (scheme or {}).get("int8_macs_share"),
+        "parity": parity,
+        "benchmark": benchmark,
+    }
 
 
 def _left_out(run: Run) -> dict[str, Any]:
