@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.errors import InputError
 from tfderm.recipe import Recipe
@@ -116,3 +118,10 @@ def _undecodable(corpus: Corpus, records: Sequence[Record]) -> dict[str, str]:
     with ThreadPoolExecutor() as pool:
         results = tqdm(pool.map(reason, records), "reading images", len(records), delay=1, leave=False, disable=None)
         return {record.image: text for record, text in zip(records, results, strict=True) if text}
+
+
+def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
+    """(N,) float64 scores, or int64 classes in the order of the recipe's labels."""
+    if recipe.task == "severity":
+        return np.array([record.severity for record in records], dtype=np.float64)
+    return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)

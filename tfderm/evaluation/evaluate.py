@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
 from tfderm.files import atomic_folder, write_json
+from tfderm.pipeline.splits import SPLITS
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 
-SPLITS = ("train", "validation", "test")
 # Pixels per batch of predictions: sixteen images of 200x256, two of 800x1024.
 _BATCH_PIXELS = 2**21
 # Longest side of the images that colour baselines are fitted on; colour shares hardly change with size.
@@ -135,13 +136,6 @@ def _choose(run: Run, data: str | None, split: str) -> tuple[tuple[Corpus, list[
             f"{run.path} (first: {leaks[0].image}); leave them out, or rename them if they are other people."
         )
     return training, other, records, "all"
-
-
-def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
-    """(N,) float64 scores, or int64 classes in the order of the recipe's labels."""
-    if recipe.task == "severity":
-        return np.array([record.severity for record in records], dtype=np.float64)
-    return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)
 
 
 def predict_outputs(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
 from tfderm.export.parity import HeldOut
-from tfderm.recipe import Recipe
 from tfderm.run import Run
 
 
@@ -43,7 +43,7 @@ class RunImages:
         chosen = [record for record in self.records if self.run.splits.get(record.image, split) == split]
         if not chosen:
             raise InputError(f"{self.corpus.name} has no image of the split {split!r} of {self.run.path}.")
-        recipe, image_size = self.run.recipe, self.run.contract.image.image_size
+        image_size = self.run.contract.image.image_size
         images = ImageStore(self.corpus, chosen, image_size)  # Read several times: once per attempt at quantisation.
         step = _batch_size(image_size)
         starts = range(0, len(chosen), step)
@@ -51,7 +51,7 @@ class RunImages:
             batches=lambda: (
                 np.stack([images[i] for i in range(start, min(start + step, len(chosen)))]) for start in starts
             ),
-            y_true=np.array([_truth(recipe, record) for record in chosen]),
+            y_true=true_values(chosen, self.run.recipe),
             groups=tuple(record.group or record.image for record in chosen),
             lesions=np.array(
                 [bool(record.boxes) if record.boxes is not None else bool(record.severity) for record in chosen]
@@ -69,10 +69,6 @@ class RunImages:
         chosen = [training[position] for position in positions] if training else []
         images = load_images(self.corpus, chosen, self.run.contract.image.image_size) if chosen else []
         return {record.image: image for record, image in zip(chosen, images, strict=True)}
-
-
-def _truth(recipe: Recipe, record: Record) -> float | int:
-    return record.severity if recipe.task == "severity" else recipe.labels.index(record.label)
 
 
 def _batch_size(image_size: tuple[int, int]) -> int:

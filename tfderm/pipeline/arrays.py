@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.selection import true_values
 from tfderm.files import atomic_path
 from tfderm.pipeline.images import image_batches
+from tfderm.pipeline.input_pipeline import scaled_boxes
 from tfderm.recipe import Recipe
 
 
@@ -32,13 +34,13 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
         "marked": np.array([record.boxes is not None for record in records]),
         "synthetic": np.array(corpus.synthetic),
         "licence": np.array(corpus.licence),
-        **_boxes(records, height, width),
+        **_boxes(records, recipe.image_size),
     }
     if recipe.task == "severity":
-        arrays["severity"] = np.array([record.severity for record in records], np.float32)
+        arrays["severity"] = true_values(records, recipe).astype(np.float32)
     else:
         arrays["labels"] = np.array(recipe.labels)
-        arrays["label"] = np.array([recipe.labels.index(record.label) for record in records], np.int64)
+        arrays["label"] = true_values(records, recipe)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -50,11 +52,7 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
                 file.write(np.ascontiguousarray(batch).tobytes())
 
 
-def _boxes(records: Sequence[Record], height: int, width: int) -> dict[str, np.ndarray]:
-    boxes, owners = [], []
-    for index, record in enumerate(records):
-        for x, y, w, h in record.boxes or ():
-            vertical, horizontal = height / record.image_size[0], width / record.image_size[1]
-            boxes.append((x * horizontal, y * vertical, w * horizontal, h * vertical))
-            owners.append(index)
-    return {"boxes": np.array(boxes, np.float32).reshape(-1, 4), "box_record": np.array(owners, np.int64)}
+def _boxes(records: Sequence[Record], image_size: tuple[int, int]) -> dict[str, np.ndarray]:
+    boxes = [scaled_boxes(record, image_size)[1] for record in records]
+    owners = np.repeat(np.arange(len(records)), [len(own) for own in boxes])
+    return {"boxes": np.concatenate(boxes).astype(np.float32), "box_record": owners}

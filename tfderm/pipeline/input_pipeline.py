@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.selection import true_values
 from tfderm.pipeline.augment import augment
 from tfderm.pipeline.batch_order import batch_order
 from tfderm.pipeline.images import ImageStore
@@ -37,10 +38,10 @@ class InputPipeline:
         self._images = ImageStore(corpus, self.records, recipe.image_size)
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
         if recipe.task == "classification":
-            self._classes = np.array([recipe.labels.index(record.label) for record in self.records], np.int32)
+            self._classes = true_values(self.records, recipe).astype(np.int32)
             self._weights = class_weights(self._classes, len(recipe.labels), recipe.class_balance)
         else:
-            self._severity = np.array([record.severity for record in self.records], np.float32)
+            self._severity = true_values(self.records, recipe).astype(np.float32)
 
     def order(self, epoch: int) -> list[np.ndarray]:
         """Positions in `records` of every step of this epoch."""
