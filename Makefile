@@ -15,6 +15,7 @@ test-all: $(READY)  ## also those marked slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 clean:
 	rm -rf .venv build *.egg-info

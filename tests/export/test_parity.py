@@ -85,9 +85,7 @@ def test_squeezed_output_is_refused():
 def test_maps_overlap_only_counts_images_with_lesions():
     reference, candidate, images = severity_case()
     candidate["location_map_4"][:30, :2] = 0
-    assert failed(compare(SEVERITY, "mixed", reference, candidate, images)) == [
-        "location_map_4 overlap (IoU at 0.3)"
-    ]
+    assert failed(compare(SEVERITY, "mixed", reference, candidate, images)) == ["location_map_4 overlap (IoU at 0.3)"]
     lesions = np.arange(60) >= 30
     healthy = held_out(np.empty((60, 1)), images.y_true, lesions)
     assert compare(SEVERITY, "mixed", reference, candidate, healthy)["passed"]

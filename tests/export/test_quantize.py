@@ -58,9 +58,7 @@ def test_calibration_keeps_the_true_range_of_every_output():
     ranges = calibrate(float_file("severity"), calibration.values())
     scores = keras_outputs(model, [np.stack(list(calibration.values()))])["severity"]
     graph = Graph.read(float_file("severity"))
-    name = next(
-        graph.tensors[index].name for index in graph.outputs if graph.tensors[index].shape == (1, 1)
-    )
+    name = next(graph.tensors[index].name for index in graph.outputs if graph.tensors[index].shape == (1, 1))
     assert float(ranges[name]["min"].item()) == pytest.approx(scores.min(), abs=1e-3)
     assert float(ranges[name]["max"].item()) == pytest.approx(scores.max(), abs=1e-3)
 

@@ -13,6 +13,7 @@ import pytest
 from tfderm import models
 from tfderm.run import Run
 
+TIMEOUT = 300
 SETTINGS = ["epochs=4", "image_size=(64,80)", "batch_size=8", "model_options.width=0.125", "augmentation.rotation=5"]
 
 
@@ -21,6 +22,10 @@ def command(data, output, *more):
         sys.executable, "-m", "tfderm", "train", "psenet:demo", "--data", str(data), "-o", str(output),
         "--set", *SETTINGS, *more,
     ]  # fmt: skip
+
+
+def finish(arguments: list[str]) -> None:
+    subprocess.run(arguments, check=True, capture_output=True, timeout=TIMEOUT)
 
 
 def history(run: Path) -> list[str]:
@@ -34,12 +39,12 @@ def variables(run: Path) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def uninterrupted(psoriasis, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "whole"
-    subprocess.run(command(psoriasis, run), check=True, capture_output=True)
+    finish(command(psoriasis, run))
     return run
 
 
 def kill_when(process, condition):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
@@ -62,7 +67,7 @@ def test_resume_after_sigkill_gives_the_same_losses_and_weights(psoriasis, unint
         kill_when(process, moment)
         assert not (run / "model.keras").exists()
         resume = ["--resume"]
-    subprocess.run(command(psoriasis, run, "--resume"), check=True, capture_output=True)
+    finish(command(psoriasis, run, "--resume"))
     assert history(run) == history(uninterrupted)
     for resumed, whole in zip(variables(run), variables(uninterrupted), strict=True):
         np.testing.assert_array_equal(resumed, whole)
@@ -70,22 +75,20 @@ def test_resume_after_sigkill_gives_the_same_losses_and_weights(psoriasis, unint
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not(psoriasis, uninterrupted, tmp_path):
-    subprocess.run(command(psoriasis, tmp_path / "same"), check=True, capture_output=True)
+    finish(command(psoriasis, tmp_path / "same"))
     assert history(tmp_path / "same") == history(uninterrupted)
-    subprocess.run(command(psoriasis, tmp_path / "other", "--seed", "1"), check=True, capture_output=True)
+    finish(command(psoriasis, tmp_path / "other", "--seed", "1"))
     assert history(tmp_path / "other") != history(uninterrupted)
 
 
 def test_ctrl_c_exits_75_and_names_the_command_that_continues(psoriasis, uninterrupted, tmp_path):
     run = tmp_path / "stopped"
-    process = subprocess.Popen(
-        command(psoriasis, run), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
+    process = subprocess.Popen(command(psoriasis, run), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + TIMEOUT
     while not (run / "history.csv").is_file() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    message = process.communicate()[1]
+    message = process.communicate(timeout=TIMEOUT)[1]
     assert process.returncode == 75 and f"--resume -o {run}" in message
-    subprocess.run(command(psoriasis, run, "--resume"), check=True, capture_output=True)
+    finish(command(psoriasis, run, "--resume"))
     assert history(run) == history(uninterrupted)

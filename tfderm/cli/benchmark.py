@@ -25,9 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     bundles = [load_bundle(path) for path in arguments.bundles]
     results = {
-        str(bundle.path): benchmark(
-            bundle, threads=arguments.threads, warmup=arguments.warmup, runs=arguments.runs
-        )
+        str(bundle.path): benchmark(bundle, threads=arguments.threads, warmup=arguments.warmup, runs=arguments.runs)
         for bundle in bundles
     }
     if arguments.json:

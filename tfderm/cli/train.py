@@ -41,8 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     from tfderm.training import train
 
     output = arguments.output or Path("runs") / recipe.name.replace(":", "-")
-    result = train(
-        recipe, data=arguments.data, output=output, resume=arguments.resume, initial=arguments.initial
-    )
+    result = train(recipe, data=arguments.data, output=output, resume=arguments.resume, initial=arguments.initial)
     print(result.path)
     return 0

@@ -29,9 +29,7 @@ def augment(
     return _random_colours(image, augmentation, rng), boxes
 
 
-def _random_affine(
-    augmentation: Augmentation, height: int, width: int, rng: np.random.Generator
-) -> np.ndarray | None:
+def _random_affine(augmentation: Augmentation, height: int, width: int, rng: np.random.Generator) -> np.ndarray | None:
     mirror_x = augmentation.horizontal_flip and rng.random() < 0.5
     mirror_y = augmentation.vertical_flip and rng.random() < 0.5
     angle = np.deg2rad(rng.uniform(-1, 1) * augmentation.rotation)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from threading import Event
 
 import keras
 import numpy as np
@@ -11,23 +12,43 @@ from tfderm.errors import CheckFailed
 from tfderm.pipeline.input_pipeline import InputPipeline
 
 
-class StopOnNaN(keras.callbacks.Callback):
-    """Stop at the first loss that is not a number, naming the images of its batch."""
+class StopTraining(keras.callbacks.Callback):
+    """End `keras.Model.fit` at the batch in which the user asked for it or the loss is not a number.
 
-    def __init__(self, pipeline: InputPipeline, epoch: int):
+    Fit returns instead of raising, so that the threads that prepare the next batches end with it; `reason` is what the
+    caller raises then.
+    """
+
+    def __init__(self, pipeline: InputPipeline, epoch: int, interrupt: Event):
         super().__init__()
+        self.reason: BaseException | None = None
         self._pipeline = pipeline
         self._order = pipeline.order(epoch)
         self._epoch = epoch
+        self._interrupt = interrupt
 
     def on_train_batch_end(self, batch, logs=None):
+        loss = float(logs["loss"])
         # The logged loss is the mean since the epoch began, so the first NaN belongs to this batch.
-        if not np.isfinite(float(logs["loss"])):
+        if not np.isfinite(loss):
             names = ", ".join(self._pipeline.records[position].image for position in self._order[batch])
-            raise CheckFailed(
-                f"Loss is {float(logs['loss'])} in epoch {self._epoch + 1}, step {batch + 1}. Batch: {names}. "
-                "Look at these images and labels, or lower the learning rate (--set learning_rate=...)."
+            self._stop(
+                CheckFailed(
+                    f"Loss is {loss} in epoch {self._epoch + 1}, step {batch + 1}. Batch: {names}. "
+                    "Look at these images and labels, or lower the learning rate (--set learning_rate=...)."
+                )
             )
+        elif self._interrupt.is_set():
+            self._stop(KeyboardInterrupt())
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self._interrupt.is_set() and self.reason is None:
+            self._stop(KeyboardInterrupt())
+        self.model.stop_evaluating = self.reason is not None
+
+    def _stop(self, reason: BaseException) -> None:
+        self.reason = reason
+        self.model.stop_training = True
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -54,6 +75,8 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._bar.close()
+        if self.model.stop_training:
+            return
         seconds = time.monotonic() - self._started
         remaining = seconds * (self._epochs - self._epoch - 1)
         figures = "  ".join(f"{name} {float(value):.3f}" for name, value in logs.items() if "location" not in name)

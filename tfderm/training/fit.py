@@ -11,8 +11,9 @@ from tfderm.files import write_csv
 from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.recipe import Recipe
 from tfderm.run import Run
-from tfderm.training.callbacks import ProgressBar, StopOnNaN
+from tfderm.training.callbacks import ProgressBar, StopTraining
 from tfderm.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tfderm.training.interrupt import deferred_interrupt
 from tfderm.training.objective import compile_model
 
 CHECKPOINT = "latest.npz"
@@ -35,9 +36,11 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
         leftover.unlink()
     progress = load_checkpoint(checkpoint, model) if checkpoint.is_file() else Progress()
     try:
-        with SummaryWriter(str(run.path / "tensorboard")) as board:
+        with deferred_interrupt() as interrupt, SummaryWriter(str(run.path / "tensorboard")) as board:
             for epoch in range(progress.epoch, recipe.epochs):
-                row = _epoch(model, recipe, training, validation, epoch, steps)
+                if interrupt.is_set():
+                    raise KeyboardInterrupt
+                row = _epoch(model, recipe, training, validation, epoch, steps, interrupt)
                 progress.epoch = epoch + 1
                 progress.history.append(row)
                 if recipe.select_best and row["val_loss"] < progress.best_loss:
@@ -55,7 +58,8 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
             variable.assign(value)
 
 
-def _epoch(model, recipe, training, validation, epoch, steps) -> dict[str, float]:
+def _epoch(model, recipe, training, validation, epoch, steps, interrupt) -> dict[str, float]:
+    stop = StopTraining(training, epoch, interrupt)
     history = model.fit(
         training.dataset(epoch),
         validation_data=validation.dataset() if validation.records else None,
@@ -63,8 +67,10 @@ def _epoch(model, recipe, training, validation, epoch, steps) -> dict[str, float
         epochs=epoch + 1,
         shuffle=False,
         verbose=0,
-        callbacks=[StopOnNaN(training, epoch), ProgressBar(epoch, recipe.epochs, steps)],
+        callbacks=[stop, ProgressBar(epoch, recipe.epochs, steps)],
     ).history
+    if stop.reason is not None:
+        raise stop.reason
     return {"epoch": epoch + 1, **{name: float(values[-1]) for name, values in history.items()}}
 
 
