@@ -8,6 +8,7 @@ import importlib
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
+from tfderm.metrics.conformal import ConformalIntervals, conformal_quantile, repeated_coverage
 from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
 _KERAS_METRICS = {
@@ -17,6 +18,7 @@ _KERAS_METRICS = {
 
 __all__ = [
     "BootstrapSample",
+    "ConformalIntervals",
     "Interval",
     "MeanClassRecall",
     "PairAccuracy",
@@ -26,6 +28,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_sample",
     "class_recalls",
+    "conformal_quantile",
     "confusion_matrix",
     "cross_entropy",
     "expected_calibration_error",
@@ -34,6 +37,7 @@ __all__ = [
     "pair_accuracy",
     "paired_difference",
     "reliability_bins",
+    "repeated_coverage",
     "severity_range",
 ]
 
