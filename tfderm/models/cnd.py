@@ -5,42 +5,48 @@ import keras
 from tfderm.models.normalization import image_input, normalize
 
 
-def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 96, 128), dropout=0.5, weight_decay=0.0):
-    """Convolution and 2x2 max pooling, repeated, then one hidden fully connected layer.
+def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 128), dropout=0.3, weight_decay=0.0):
+    """Convolution and max pooling, repeated, then a fully connected layer on what every stage saw.
 
-    The paper names these three kinds of layers and gives no numbers; `docs/fidelity.md` says how they were chosen.
+    A 7x7 convolution with stride 4, then stages of two 3x3 convolutions; 2x2 max pooling stands between them. The
+    fully connected layer reads the averages over the maps of all stages: colour from the first, structure from the
+    last. The paper names convolution, pooling and fully connected layers and gives no numbers; `docs/fidelity.md` says
+    how these were chosen.
 
     Args:
         image_size: height, width in pixels; the paper's is 200, 200.
         num_classes: number of outputs.
-        filters: channels of each block of convolution, batch normalisation, ReLU and pooling; the first convolution is
-            5x5 with stride 2, the others 3x3.
-        dropout: rate before each fully connected layer.
-        weight_decay: coefficient of the gradient weight_decay * w on every kernel, added to the loss as L2.
+        filters: channels of the first convolution and of each stage after it.
+        dropout: rate before the fully connected layer.
+        weight_decay: coefficient of the gradient weight_decay * w on every convolution kernel, added to the loss as L2.
 
     Returns:
         Functional model: `image` (B, height, width, 3) uint8 RGB to `probabilities` (B, num_classes).
     """
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
-    image = image_input(image_size)
-    tensor = normalize(image)
-    for index, channels in enumerate(filters, start=1):
+
+    def convolution(tensor, channels, kernel_size, strides, name):
         tensor = keras.layers.Conv2D(
             channels,
-            5 if index == 1 else 3,
-            strides=2 if index == 1 else 1,
+            kernel_size,
+            strides=strides,
             padding="same",
             use_bias=False,
             kernel_initializer="he_normal",
             kernel_regularizer=regularizer,
-            name=f"conv{index}",
+            name=name,
         )(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"conv{index}_bn")(tensor)
-        tensor = keras.layers.ReLU(name=f"conv{index}_relu")(tensor)
-        tensor = keras.layers.MaxPooling2D(2, name=f"pool{index}")(tensor)
-    tensor = keras.layers.Flatten(name="flatten")(tensor)
-    tensor = keras.layers.Dropout(dropout, name="dropout1")(tensor)
-    tensor = keras.layers.Dense(128, activation="relu", kernel_regularizer=regularizer, name="hidden")(tensor)
-    tensor = keras.layers.Dropout(dropout, name="dropout2")(tensor)
-    tensor = keras.layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(tensor)
-    return keras.Model(image, {"probabilities": tensor}, name="cnd")
+        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(tensor)
+        return keras.layers.ReLU(name=f"{name}_relu")(tensor)
+
+    image = image_input(image_size)
+    tensor = convolution(normalize(image), filters[0], 7, 4, "conv1")
+    averages = [keras.layers.GlobalAveragePooling2D(name="average1")(tensor)]
+    for stage, channels in enumerate(filters[1:], start=2):
+        tensor = keras.layers.MaxPooling2D(2, name=f"pool{stage - 1}")(tensor)
+        for layer in "ab":
+            tensor = convolution(tensor, channels, 3, 1, f"conv{stage}{layer}")
+        averages.append(keras.layers.GlobalAveragePooling2D(name=f"average{stage}")(tensor))
+    features = keras.layers.Dropout(dropout, name="dropout")(keras.layers.Concatenate(name="features")(averages))
+    output = keras.layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(features)
+    return keras.Model(image, {"probabilities": output}, name="cnd")
