@@ -1,4 +1,4 @@
-"""Metrics of severity and of classes: NumPy functions over a whole split, Keras metrics to watch while training.
+"""Metrics of severity, of classes and of detection: NumPy functions over a whole split, Keras metrics to watch while training.
 
 The Keras metrics are loaded when first used, so that NumPy users need no Keras.
 """
@@ -8,6 +8,14 @@ import importlib
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
+from tfderm.metrics.detection import (
+    average_precision,
+    choose_confidence,
+    match_detections,
+    precision_at,
+    precision_recall_curve,
+    recall_at,
+)
 from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
 _KERAS_METRICS = {
@@ -23,16 +31,22 @@ __all__ = [
     "ReliabilityBins",
     "SEVERITY_RANGES",
     "accuracy",
+    "average_precision",
     "bootstrap_interval",
     "bootstrap_sample",
+    "choose_confidence",
     "class_recalls",
     "confusion_matrix",
     "cross_entropy",
     "expected_calibration_error",
+    "match_detections",
     "mean_absolute_error",
     "mean_class_recall",
     "pair_accuracy",
     "paired_difference",
+    "precision_at",
+    "precision_recall_curve",
+    "recall_at",
     "reliability_bins",
     "severity_range",
 ]

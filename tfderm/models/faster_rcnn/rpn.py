@@ -176,7 +176,8 @@ def candidate_losses(logits, deltas, positive, used, targets, beta):
         beta: where smooth L1 turns from square to linear.
     """
     count = ops.maximum(ops.sum(ops.cast(used, logits.dtype)), 1.0)
-    entropy = ops.maximum(logits, 0.0) - logits * ops.cast(positive, logits.dtype) + ops.log1p(ops.exp(-ops.abs(logits)))
+    labels = ops.cast(positive, logits.dtype)
+    entropy = ops.maximum(logits, 0.0) - logits * labels + ops.log1p(ops.exp(-ops.abs(logits)))
     # Masked before the loss, not after: a padded target must not reach a gradient.
     difference = ops.where(positive[..., None], deltas - targets, 0.0)
     distance = beta * smooth_l1(difference / beta)
