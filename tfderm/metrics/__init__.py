@@ -1,4 +1,4 @@
-"""Metrics of severity, of classes and of detection: NumPy functions over a whole split, Keras metrics to watch while training.
+"""Metrics of severity, classes and detection: NumPy functions over a whole split, Keras metrics to watch training.
 
 The Keras metrics are loaded when first used, so that NumPy users need no Keras.
 """

@@ -1,7 +1,8 @@
 """Lesion detector: boxes round skin lesions, which stand in for PSENet's location targets where nobody drew any.
 
 Li, Wu, Zhao et al., "PSENet: Psoriasis Severity Evaluation Network", AAAI 2020, use "a variant of Ren et al.
-(2015) with ROI-Align (He et al. 2017)", trained on 86,000 private images, with recall 81.67 % at precision 94.23 % for psoriasis.
+(2015) with ROI-Align (He et al. 2017)", trained on 86,000 private images; for psoriasis recall 81.67 %, precision
+94.23 %.
 Ours: Faster R-CNN with a feature pyramid and ROIAlign on a small residual backbone, one class, from scratch.
 
     tfderm train lesion_detector:demo -o runs/detector      # narrow, 200x256, synthetic photographs
