@@ -160,25 +160,23 @@ def _bicubic(location_map: np.ndarray, stride: int, image_size: tuple[int, int])
 
 
 def _draw_boxes(axis: "Axes", record, image_size: tuple[int, int]) -> None:
-    from matplotlib.patches import Rectangle
-
-    if not record.boxes:
-        return
-    scale_y, scale_x = image_size[0] / record.image_size[0], image_size[1] / record.image_size[1]
-    for x, y, width, height in record.boxes:
-        for colour, style in (("black", "-"), ("white", "--")):
-            corner = (x * scale_x, y * scale_y)
-            axis.add_patch(
-                Rectangle(corner, width * scale_x, height * scale_y, fill=False, color=colour, ls=style, lw=0.9)
-            )
+    for box in record.boxes or ():
+        _draw_box(axis, box, record, image_size, color="black", ls="-", lw=0.9)
+        _draw_box(axis, box, record, image_size, color="white", ls="--", lw=0.9)
 
 
 def _draw_detections(axis: "Axes", evaluated: "Evaluated", row: int) -> None:
+    counted = evaluated.predictions.y_pred[row][:, 2] > 0
+    for box in evaluated.predictions.boxes[row][counted]:
+        _draw_box(axis, box, evaluated.records[row], evaluated.run.recipe.image_size, color=MODEL_COLOUR, lw=1.2)
+
+
+def _draw_box(axis: "Axes", box: Sequence[float], record, image_size: tuple[int, int], **style) -> None:
+    """A box x, y, width, height in pixels of the photograph, over the photograph resized to `image_size`."""
     from matplotlib.patches import Rectangle
 
-    image_size, record = evaluated.run.recipe.image_size, evaluated.records[row]
     scale_y, scale_x = image_size[0] / record.image_size[0], image_size[1] / record.image_size[1]
-    counted = evaluated.predictions.y_pred[row][:, 2] > 0
-    for x, y, width, height in evaluated.predictions.boxes[row][counted]:
-        corner = (x * scale_x, y * scale_y)
-        axis.add_patch(Rectangle(corner, width * scale_x, height * scale_y, fill=False, color=MODEL_COLOUR, lw=1.2))
+    x, y, width, height = box
+    # The picture's pixel centres lie at whole numbers.
+    corner = (x * scale_x - 0.5, y * scale_y - 0.5)
+    axis.add_patch(Rectangle(corner, width * scale_x, height * scale_y, fill=False, **style))
