@@ -13,6 +13,10 @@ def residual_backbone(image, width=1.0, blocks=2, kernel_regularizer=None):
 
     The stem is two 3x3 convolutions, and the first stage has a stride where ResNet pools: small images keep detail.
 
+    A shortcut that halves the map averages and then projects (He et al., Bag of Tricks, CVPR 2019, "ResNet-D"): a
+    pointwise convolution with stride 2 drops three of four cells, and without XLA its gradient for 8 channels crashes
+    TensorFlow 2.21 (oneDNN, AVX-512).
+
     Args:
         image: float tensor (B, height, width, 3).
         width: multiplies all channel counts.
@@ -39,8 +43,10 @@ def residual_backbone(image, width=1.0, blocks=2, kernel_regularizer=None):
 
     def basic_block(tensor, name, filters, strides):
         shortcut = tensor
-        if strides > 1 or tensor.shape[-1] != filters:
-            shortcut = convolution(tensor, f"{name}_shortcut", filters, 1, strides, activation=False)
+        if strides > 1:
+            shortcut = keras.layers.AveragePooling2D(strides, padding="same", name=f"{name}_pool")(shortcut)
+        if shortcut.shape[-1] != filters or strides > 1:
+            shortcut = convolution(shortcut, f"{name}_shortcut", filters, 1, activation=False)
         tensor = convolution(tensor, f"{name}_conv1", filters, 3, strides)
         tensor = convolution(tensor, f"{name}_conv2", filters, 3, activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
