@@ -8,6 +8,7 @@ import pytest
 from tfderm import datasets
 from tfderm.errors import InputError
 from tfderm.pipeline import load_images
+from tfderm.pipeline.arrays import write_arrays
 from tfderm.pipeline.detection_targets import padded_boxes
 from tfderm.pipeline.input_pipeline import InputPipeline, scaled_boxes
 from tfderm.recipe import Augmentation
@@ -72,3 +73,12 @@ def test_photographs_nobody_marked_are_left_out(corpus):
     assert selection.left_out == ((unmarked.image, "no lesion boxes, not even an empty list"),)
     with pytest.raises(InputError, match="no image has a lesion box .* give data with lesions.json"):
         datasets.select(replace(corpus, records=(unmarked,)), recipe())
+
+
+def test_arrays_for_training_elsewhere_hold_the_boxes(corpus, tmp_path):
+    write_arrays(corpus, corpus.records[:3], recipe(), tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as arrays:
+        assert not {"label", "labels", "severity"} & set(arrays)
+        for index, record in enumerate(corpus.records[:3]):
+            own = arrays["boxes"][arrays["box_record"] == index]
+            np.testing.assert_allclose(own, np.array(record.boxes).reshape(-1, 4) / 2, rtol=1e-6)
