@@ -1,5 +1,6 @@
 """What a run folder holds, what training refuses, and that it leaves existing outputs untouched."""
 
+import csv
 import errno
 import json
 import os
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfderm import datasets, files
+from tfderm import datasets, files, models
 from tfderm.errors import CheckFailed, InputError
 from tfderm.recipes import get_recipe
 from tfderm.training import train
@@ -45,6 +46,17 @@ def test_run_folder_tells_what_was_done(run, psoriasis):
     assert {path.name for path in run.path.iterdir()} >= {
         "recipe.json", "contract.json", "environment.json", "splits.csv", "left_out.csv", "history.csv", "model.keras",
     }  # fmt: skip
+
+
+def test_mixed_precision_learns_and_leaves_a_float32_model(psoriasis, tmp_path):
+    recipe = tiny(epochs=3, learning_rate=1e-3, precision="mixed_bfloat16")
+    mixed = train(recipe, data=str(psoriasis), output=tmp_path / "mixed")
+    with open(mixed.path / "history.csv", newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]
+    model = models.load(mixed.model_path)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_an_existing_run_is_not_overwritten(run, psoriasis):

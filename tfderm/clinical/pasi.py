@@ -3,6 +3,7 @@
 Reference: Fredriksson and Pettersson, "Severe psoriasis - oral therapy with a new retinoid", Dermatologica 157 (1978).
 """
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -48,6 +49,32 @@ def pasi(regions: Mapping[str, Mapping[str, int]]) -> Decimal:
     return total
 
 
+def pasi_from_fields(fields: Mapping[str, str]) -> Decimal:
+    """The PASI of one visit from 16 cells of text, as a CSV row or a form holds them.
+
+    Args:
+        fields: `REGION_COMPONENT` ("head_erythema" ... "lower_limbs_area"); instead of an area score the affected share
+            of the region's skin may be given as `REGION_area_percent`. Other fields are ignored.
+
+    Returns:
+        0.0 .. 72.0, exact to one decimal.
+
+    Raises:
+        InputError: names the field that is missing, given in both forms, no number or outside its range.
+    """
+    return pasi({region: {name: _field(fields, region, name) for name in COMPONENT_LIMITS} for region in REGIONS})
+
+
+def pasi_from_region_scores(scores: Mapping[str, float]) -> float:
+    """The PASI of one visit from the four region scores (E + I + D) * A, each 0..72, as a model estimates them.
+
+    Raises:
+        InputError: a region is missing or unknown, or a score outside 0..72.
+    """
+    _check_names("PASI regions", scores, REGIONS)
+    return math.fsum(float(weight) * _number(region, scores[region], 72) for region, weight in REGION_WEIGHTS.items())
+
+
 def region_score(erythema: int, induration: int, desquamation: int, area: int) -> int:
     """(E + I + D) * A of one region, 0..72.
 
@@ -82,6 +109,33 @@ def severity_band(score: float | Decimal | Fraction) -> str:
     """
     score = _number("score", score, 72)
     return "mild" if score < 5 else "medium" if score < 10 else "severe"
+
+
+def _field(fields: Mapping[str, str], region: str, component: str) -> int:
+    name, percent = f"{region}_{component}", f"{region}_area_percent"
+    text = (fields.get(name) or "").strip()
+    share = (fields.get(percent) or "").strip() if component == "area" else ""
+    if text and share:
+        raise InputError(f"{name} and {percent} are both given; keep one.")
+    if share:
+        return area_score(_decimal(percent, share))
+    if not text:
+        also = f" (or {percent})" if component == "area" else ""
+        raise InputError(f"{name}{also} is missing; give a whole number from 0 to {COMPONENT_LIMITS[component]}.")
+    value = _decimal(name, text)
+    if not 0 <= value <= COMPONENT_LIMITS[component] or value % 1:
+        raise InputError(f"{name} must be a whole number from 0 to {COMPONENT_LIMITS[component]}. Received: {text}")
+    return int(value)
+
+
+def _decimal(name: str, text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise InputError(f"{name} must be a number. Received: {text}")
+    return value
 
 
 def _number(name: str, value: float | Decimal | Fraction, limit: int) -> float | Decimal | Fraction:

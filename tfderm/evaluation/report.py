@@ -59,6 +59,7 @@ def _content(run: Run, folders: Sequence[Path]) -> dict[str, Any]:
         "metrics": metric_rows(result),
         "baselines": {name: PREDICTOR_TITLES[name] for name in result["baselines"]},
         "details": _details(result),
+        "intervals": result.get("prediction_intervals"),
         "figures": [{**figure, "data": _inline(run.figures / figure["file"])} for figure in result["figures"]],
         "bundles": [_bundle(folder) for folder in folders],
         "left_out": _left_out(run),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfderm import metrics
+from tfderm.errors import InputError
 from tfderm.evaluation.predictions import Predictions
 from tfderm.metrics import BootstrapSample, bootstrap_interval, bootstrap_sample
 
@@ -15,6 +16,8 @@ LEVEL = 0.95
 RELIABILITY_BINS = 15
 # "Excluding these extreme samples", paper 1: scores larger than 20.
 EXTREME = 20
+# Of the prediction intervals, not of the bootstrap.
+INTERVAL_LEVEL = 0.9
 
 
 @dataclass(frozen=True)
@@ -156,11 +159,20 @@ def _severity_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, A
     result: dict[str, Any] = {
         "ranges": [row(ranges == index, label) for index, label in enumerate(metrics.SEVERITY_RANGES)],
         "without_extremes": row(p.y_true <= EXTREME, f"<= {EXTREME}"),
+        "prediction_intervals": _prediction_intervals(p, options["seed"]),
     }
     if "constant" in p.baselines:
         arrays = (p.y_true, p.y_pred, p.baselines["constant"])
         result["mae_relative_to_constant"] = bootstrap_interval(ratio, arrays, p.groups, **options).to_json()
     return result
+
+
+def _prediction_intervals(p: Predictions, seed: int) -> dict[str, Any]:
+    """Coverage of conformal intervals on these predictions, or the reason why it cannot be told."""
+    try:
+        return metrics.repeated_coverage(p.y_true, p.y_pred, p.groups, level=INTERVAL_LEVEL, seed=seed)
+    except InputError as error:
+        return {"level": INTERVAL_LEVEL, "too_few": str(error)}
 
 
 def _class_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import importlib
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
+from tfderm.metrics.conformal import ConformalIntervals, conformal_quantile, repeated_coverage
 from tfderm.metrics.detection import (
     average_precision,
     choose_confidence,
@@ -25,6 +26,7 @@ _KERAS_METRICS = {
 
 __all__ = [
     "BootstrapSample",
+    "ConformalIntervals",
     "Interval",
     "MeanClassRecall",
     "PairAccuracy",
@@ -36,6 +38,7 @@ __all__ = [
     "bootstrap_sample",
     "choose_confidence",
     "class_recalls",
+    "conformal_quantile",
     "confusion_matrix",
     "cross_entropy",
     "expected_calibration_error",
@@ -48,6 +51,7 @@ __all__ = [
     "precision_recall_curve",
     "recall_at",
     "reliability_bins",
+    "repeated_coverage",
     "severity_range",
 ]
 

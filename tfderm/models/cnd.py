@@ -42,5 +42,5 @@ def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 96, 128), dropout
     tensor = keras.layers.Dropout(dropout, name="dropout1")(tensor)
     tensor = keras.layers.Dense(128, activation="relu", kernel_regularizer=regularizer, name="hidden")(tensor)
     tensor = keras.layers.Dropout(dropout, name="dropout2")(tensor)
-    tensor = keras.layers.Dense(num_classes, activation="softmax", name="probabilities")(tensor)
+    tensor = keras.layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(tensor)
     return keras.Model(image, {"probabilities": tensor}, name="cnd")

@@ -27,11 +27,12 @@ def psenet(image_size=(800, 1024), width=1.0, weight_decay=0.0):
         features=scaled(256, width),
         bottleneck=scaled(64, width),
         kernel_regularizer=regularizer,
+        dtype="float32",
         name="score_refine",
     )(feature_maps)
-    severity = keras.layers.Dense(1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), name="severity")(
-        scores
-    )
+    severity = keras.layers.Dense(
+        1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), dtype="float32", name="severity"
+    )(scores)
     outputs = {"severity": severity}
     for stride, location_map in zip(STRIDES, location_maps, strict=True):
         outputs[f"location_map_{stride}"] = location_map

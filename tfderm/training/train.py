@@ -59,7 +59,7 @@ def train(
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
     keras.utils.set_random_seed(recipe.seed)
-    model = models.create_model(recipe.model, **_model_options(recipe))
+    model = _create_model(recipe, recipe.precision)
     if resume:
         splits = run.splits
         if run.environment["data"]["fingerprint"] != corpus.fingerprint:
@@ -88,7 +88,7 @@ def train(
         run,
     )
     with atomic_path(output / "model.keras") as temporary:
-        model.save(temporary)
+        _in_float32(model, recipe).save(temporary)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return run
 
@@ -96,6 +96,25 @@ def train(
 def _model_options(recipe: Recipe) -> dict:
     options = {"image_size": recipe.image_size, "weight_decay": recipe.weight_decay, **recipe.model_options}
     return options | ({"num_classes": len(recipe.labels)} if recipe.labels else {})
+
+
+def _create_model(recipe: Recipe, precision: str) -> keras.Model:
+    """A fresh model that computes in `precision`; its variables are float32 in any."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return models.create_model(recipe.model, **_model_options(recipe))
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """The trained model as evaluation and export take it."""
+    if recipe.precision == "float32":
+        return model
+    twin = _create_model(recipe, "float32")
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 def _resumable(output: Path, recipe: Recipe) -> Run:

@@ -87,6 +87,24 @@ def test_training_shares_every_variable_with_the_detector():
     assert logs["loss"] == pytest.approx(sum(terms) + decay, rel=1e-5)
 
 
+def test_coordinates_stay_in_float32_in_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = faster_rcnn((64, 64), **SMALL)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for name, dtype in (("rpn_head", "bfloat16"), ("roi_head", "bfloat16"), ("proposals", "float32"),
+                        ("roi_align", "float32"), ("detections", "float32")):  # fmt: skip
+        assert model.get_layer(name).compute_dtype == dtype
+    assert model.get_layer("rpn_head").shared.compute_dtype == "bfloat16"
+    assert {tensor.dtype for tensor in model.output.values()} == {"float32"}
+    images, boxes, valid = rendered_images()
+    training = FasterRCNNTraining(model)
+    training.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+    logs = training.train_on_batch(images, {"boxes": boxes, "valid": valid}, return_dict=True)
+    assert np.isfinite(list(logs.values())).all()
+
+
 # 198 anchors and 34 candidates, all of which are sampled: then no loss depends on the backend's random numbers.
 def losses_of(model_path, data_path):
     training = FasterRCNNTraining(models.load(model_path), num_samples=64)

@@ -45,6 +45,7 @@ def faster_rcnn(
     pyramid = feature_pyramid(
         residual_backbone(normalize(image), width, kernel_regularizer=regularizer), scaled(256, width), regularizer
     )
+    # Whatever handles coordinates stays in float32: bfloat16 has no pixel 257.
     logits, deltas = RPNHead(len(ASPECT_RATIOS), regularizer, name="rpn_head")(pyramid)
     proposals, valid = Proposals(
         image_size,
@@ -52,12 +53,13 @@ def faster_rcnn(
         anchor_sizes,
         per_level=proposals_per_level,
         num_proposals=num_proposals,
+        dtype="float32",
         name="proposals",
     )(logits, deltas)
     scale = tuple(1 / stride for stride in STRIDES)
-    features = ROIAlign(output_size=7, spatial_scale=scale, name="roi_align")(pyramid[:-1], proposals)
+    features = ROIAlign(output_size=7, spatial_scale=scale, dtype="float32", name="roi_align")(pyramid[:-1], proposals)
     roi_logits, roi_deltas = ROIHead(scaled(1024, width), regularizer, name="roi_head")(features)
-    boxes, scores = Detections(image_size, max_detections=max_detections, name="detections")(
+    boxes, scores = Detections(image_size, max_detections=max_detections, dtype="float32", name="detections")(
         roi_logits, roi_deltas, proposals, valid
     )
     return keras.Model(image, {"boxes": boxes, "scores": scores}, name="faster_rcnn")

@@ -44,6 +44,7 @@ class ROIHead(keras.layers.Layer):
                 activation=activation,
                 kernel_initializer=initializer,
                 kernel_regularizer=self.kernel_regularizer,
+                dtype=self.dtype_policy,
                 name=name,
             )
 

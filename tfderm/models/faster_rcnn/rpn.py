@@ -48,6 +48,7 @@ class RPNHead(keras.layers.Layer):
                 activation=activation,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
                 kernel_regularizer=self.kernel_regularizer,
+                dtype=self.dtype_policy,
                 name=name,
             )
 
@@ -175,6 +176,7 @@ def candidate_losses(logits, deltas, positive, used, targets, beta):
         targets: (B, S, 4) deltas of the matched true boxes; without meaning where not positive.
         beta: where smooth L1 turns from square to linear.
     """
+    logits, deltas = ops.cast(logits, "float32"), ops.cast(deltas, "float32")
     count = ops.maximum(ops.sum(ops.cast(used, logits.dtype)), 1.0)
     labels = ops.cast(positive, logits.dtype)
     entropy = ops.maximum(logits, 0.0) - logits * labels + ops.log1p(ops.exp(-ops.abs(logits)))
