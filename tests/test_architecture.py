@@ -108,7 +108,8 @@ def test_public_names_exist():
     }  # fmt: skip
     for name in tfderm.__all__:
         assert getattr(tfderm, name) is not None
-    assert tfderm.layers.ScoreRefine and tfderm.losses.LocationFocalLoss and tfderm.losses.PairLoss
+    assert tfderm.layers.ScoreRefine and tfderm.layers.ROIAlign
+    assert tfderm.losses.LocationFocalLoss and tfderm.losses.PairLoss
     assert tfderm.metrics.PairAccuracy and tfderm.metrics.MeanClassRecall
     assert tfderm.clinical.pasi.pasi and tfderm.clinical.pasi.area_score
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

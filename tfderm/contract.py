@@ -9,7 +9,7 @@ from typing import Any
 from tfderm.errors import InputError
 
 CONTRACT_VERSION = 1
-TASKS = ("severity", "classification")
+TASKS = ("severity", "classification", "detection")
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Output:
 
     Args:
         name: signature name, e.g. "severity".
-        kind: "severity", "probabilities" or "location_map".
+        kind: "severity", "probabilities", "location_map", "boxes" (x, y, width, height; -1 pads) or "scores" (-1 pads).
         shape: without the batch axis.
         range: smallest and largest meaningful value; clients clip to it.
-        unit: e.g. "PASI region score"; empty for probabilities.
+        unit: e.g. "PASI region score" or "pixels"; empty for probabilities.
         stride: of a location map: input pixels per cell.
     """
 
@@ -57,7 +57,7 @@ class ModelContract:
         task: one of `TASKS`.
         image: the image input.
         outputs: named outputs.
-        labels: class labels in the order of the probabilities; empty for severity.
+        labels: class labels in the order of the probabilities; empty for severity and detection.
         label_names: label -> words for people.
         intended_use: plain statement shown wherever the model runs.
         licence: licence of the weights, which follows that of the training data.

@@ -41,11 +41,11 @@ class Recipe:
     Args:
         name: as in `tfderm train NAME`; a variant is `NAME:VARIANT`.
         paper: citation.
-        task: "severity" (regression of the region score, 0..72) or "classification".
+        task: "severity" (regression of the region score, 0..72), "classification", or "detection" (lesion boxes).
         model: a name known to `tfderm.create_model`.
         model_options: keyword arguments of that model.
         image_size: height, width in pixels.
-        labels: classes, in the order of the outputs; empty for severity.
+        labels: classes, in the order of the outputs; classification only.
         label_names: label -> words for people.
         label_aliases: other spellings found in published tables -> label.
         ignored_labels: labels of the data that this recipe leaves out, and says so.
@@ -68,7 +68,8 @@ class Recipe:
         fold: the one held out for testing.
         validation_fraction: share of the remaining groups held out for validation.
         seed: of initialisation, order, pairs and augmentation.
-        claim: the figures the paper reports, for reports that print both.
+        claim: the figures the paper reports, for reports that print both (detection: `precision` is what the
+            confidence is chosen for).
     """
 
     name: str

@@ -15,6 +15,7 @@ VERBS = {
     "data": "synthesize, check, split, preview or convert data",
     "train": "train a recipe: Recipe -> Run",
     "evaluate": "evaluate a run beside trivial baselines",
+    "detect": "find lesions: COCO results, and boxes for a manifest that has none",
     "cross-validate": "train and evaluate every fold",
     "export": "write a verified bundle: Run -> Bundle",
     "verify": "check a bundle against its golden vectors and its trained model",

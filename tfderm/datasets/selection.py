@@ -45,16 +45,21 @@ class Selection:
 def select(corpus: Corpus, recipe: Recipe) -> Selection:
     """Choose the records that `recipe` can use, with its label aliases applied.
 
-    Labels the recipe ignores, photographs without a label (a severity) and files that are missing or do not decode
-    are left out with a reason. Every remaining file is decoded once, in parallel.
+    Labels the recipe ignores, photographs without a label (a severity, marked lesions) and files that are missing or do
+    not decode are left out with a reason. Every remaining file is decoded once, in parallel.
 
     Raises:
-        InputError: a label the recipe does not know, a severity recipe on data without severities, or nothing left.
+        InputError: a label the recipe does not know, data without what the recipe learns from, or nothing left.
     """
     usable: list[Record] = []
     reasons: dict[str, str] = {}
     for record in corpus.records:
-        if recipe.task == "severity":
+        if recipe.task == "detection":
+            if record.boxes is None:
+                reasons[record.image] = "no lesion boxes, not even an empty list"
+            else:
+                usable.append(record)
+        elif recipe.task == "severity":
             if record.severity is None:
                 reasons[record.image] = "no severity"
             else:
@@ -66,10 +71,13 @@ def select(corpus: Corpus, recipe: Recipe) -> Selection:
         else:
             usable.append(dataclasses.replace(record, label=label))
     if not usable:
-        column = "severity" if recipe.task == "severity" else "label"
+        needed, remedy = {
+            "severity": ("severity", "whose manifest has the column severity"),
+            "classification": ("label", "whose manifest has the column label"),
+            "detection": ("lesion box", "with lesions.json (COCO) beside its manifest"),
+        }[recipe.task]
         raise InputError(
-            f"{corpus.name} ({corpus.root}): no image has a {column} for recipe {recipe.name}; "
-            f"give data whose manifest has the column {column}."
+            f"{corpus.name} ({corpus.root}): no image has a {needed} for recipe {recipe.name}; give data {remedy}."
         )
     reasons |= _undecodable(corpus, usable)
     records = tuple(record for record in usable if record.image not in reasons)
@@ -121,7 +129,9 @@ def _undecodable(corpus: Corpus, records: Sequence[Record]) -> dict[str, str]:
 
 
 def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
-    """(N,) float64 scores, or int64 classes in the order of the recipe's labels."""
+    """(N,) float64 scores, int64 classes in the order of the recipe's labels, or int64 numbers of lesions."""
+    if recipe.task == "detection":
+        return np.array([len(record.boxes) for record in records], dtype=np.int64)
     if recipe.task == "severity":
         return np.array([record.severity for record in records], dtype=np.float64)
     return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)

@@ -37,10 +37,12 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
         its own fold. Pooled intervals resample patients; they do not contain the variation from training anew.
 
     Raises:
-        InputError: `output` holds folds of another recipe or of other data.
+        InputError: `output` holds folds of another recipe or of other data, or the recipe detects.
     """
     from tfderm import datasets
 
+    if recipe.task == "detection":
+        raise InputError(f"cross-validate pools scores and classes; evaluate the folds of {recipe.name} one by one.")
     output = Path(output)
     source = data or recipe.data
     if not source:

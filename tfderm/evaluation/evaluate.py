@@ -11,6 +11,7 @@ import numpy as np
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
+from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
 from tfderm.files import atomic_folder, write_json
@@ -55,22 +56,25 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
     if split not in SPLITS:
         raise InputError(f"`split` must be one of {', '.join(SPLITS)}. Received: split={split!r}")
     model_path = run.model_path
-    training, corpus, records, split = _choose(run, data, split)
+    own, of_split, corpus, records, split = choose_records(run, data, split)
     source = data or run.environment["data"]["source"]
 
     from tfderm import models
 
     model = models.load(model_path)
-    y_true = true_values(records, run.recipe)
-    predictions = Predictions(
-        task=run.recipe.task,
-        images=[record.image for record in records],
-        groups=[record.group or record.image for record in records],
-        y_true=y_true,
-        y_pred=_predict(model, run, corpus, records),
-        baselines=_baseline_predictions(run.recipe, *training, corpus, records),
-        labels=run.recipe.labels,
-    )
+    details: dict[str, Any] = {}
+    if run.recipe.task == "detection":
+        predictions, details = detection_predictions(run, model, own, of_split, corpus, records)
+    else:
+        predictions = Predictions(
+            task=run.recipe.task,
+            images=[record.image for record in records],
+            groups=[record.group or record.image for record in records],
+            y_true=true_values(records, run.recipe),
+            y_pred=_predict(model, run, corpus, records),
+            baselines=_baseline_predictions(run.recipe, own, of_split["train"], corpus, records),
+            labels=run.recipe.labels,
+        )
     result = {
         "recipe": run.recipe.name,
         "task": run.recipe.task,
@@ -85,6 +89,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         },
         "claim": dict(run.recipe.claim),
         **score(predictions, seed=run.recipe.seed),
+        **details,
     }
     if corpus.synthetic:
         result["note"] = "synthetic data: rendered images, no statement about patients"
@@ -97,8 +102,10 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
     return result
 
 
-def _choose(run: Run, data: str | None, split: str) -> tuple[tuple[Corpus, list[Record]], Corpus, list[Record], str]:
-    """((own corpus, its training records), corpus to evaluate, its records, name of the split)."""
+def choose_records(
+    run: Run, data: str | None, split: str
+) -> tuple[Corpus, dict[str, list[Record]], Corpus, list[Record], str]:
+    """(Own corpus, its records by split, corpus to evaluate, its records, name of the split). Raises as `evaluate`."""
     from tfderm import datasets
 
     recorded = run.environment["data"]
@@ -120,11 +127,10 @@ def _choose(run: Run, data: str | None, split: str) -> tuple[tuple[Corpus, list[
                 f"{recorded['source']}: {missing} images of the {name} split of {run.path} cannot be read any more; "
                 "see `tfderm data check` and restore them."
             )
-    training = (own, of_split["train"])
     if other is None or other is own:
         if not of_split[split]:
             raise InputError(f"{run.path}: the {split} split holds no image.")
-        return training, own, of_split[split], split
+        return own, of_split, own, of_split[split], split
     records = list(datasets.select(other, run.recipe).records)
     learned = {record.group for record in of_split["train"]} - {""}
     leaks = [record for record in records if record.group in learned]
@@ -135,7 +141,7 @@ def _choose(run: Run, data: str | None, split: str) -> tuple[tuple[Corpus, list[
             f"Leak: {len(leaks)} images of {data} belong to {', '.join(groups[:3])}{more} in the training split of "
             f"{run.path} (first: {leaks[0].image}); leave them out, or rename them if they are other people."
         )
-    return training, other, records, "all"
+    return own, of_split, other, records, "all"
 
 
 def predict_outputs(

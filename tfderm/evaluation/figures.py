@@ -29,9 +29,10 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
     Returns:
         For each figure in reading order: `file` (name in `folder`), `title`, and `caption`, what it shows in words.
     """
-    from tfderm.evaluation import figures_classes, figures_severity
+    from tfderm.evaluation import figures_classes, figures_detection, figures_severity
 
-    task = figures_severity if evaluated.predictions.task == "severity" else figures_classes
+    tasks = {"severity": figures_severity, "classification": figures_classes, "detection": figures_detection}
+    task = tasks[evaluated.predictions.task]
     drawn = [_training_curves(evaluated.run.path / "history.csv")]
     drawn += task.draw(evaluated.predictions, result)
     drawn += _photographs(evaluated, task)
@@ -91,6 +92,8 @@ def _photographs(evaluated: "Evaluated", task):
     maps = ""
     if _map_names(evaluated):
         maps = "; its location maps by stride laid over it. Dashed: lesion boxes of the data"
+    elif evaluated.predictions.task == "detection":
+        maps = ". Dashed: lesion boxes of the data; blue: boxes detected at the chosen confidence"
     for name, title, what, rows in (
         ("examples", "Examples", *task.examples(evaluated.predictions)),
         ("largest_errors", "Largest errors", "Images predicted worst", worst),
@@ -115,6 +118,9 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
         for axis, image, row in zip(axes[0], images, rows, strict=True):
             _show(axis, image)
             axis.set_title(caption_of(evaluated.predictions, row), fontsize=8)
+            if evaluated.predictions.task == "detection":
+                _draw_boxes(axis, evaluated.records[row], image_size)
+                _draw_detections(axis, evaluated, row)
         return figure
     maps = predict_outputs(evaluated.model, evaluated.corpus, records, image_size, list(names))
     cell = 1.9
@@ -154,14 +160,23 @@ def _bicubic(location_map: np.ndarray, stride: int, image_size: tuple[int, int])
 
 
 def _draw_boxes(axis: "Axes", record, image_size: tuple[int, int]) -> None:
+    for box in record.boxes or ():
+        _draw_box(axis, box, record, image_size, color="black", ls="-", lw=0.9)
+        _draw_box(axis, box, record, image_size, color="white", ls="--", lw=0.9)
+
+
+def _draw_detections(axis: "Axes", evaluated: "Evaluated", row: int) -> None:
+    counted = evaluated.predictions.y_pred[row][:, 2] > 0
+    for box in evaluated.predictions.boxes[row][counted]:
+        _draw_box(axis, box, evaluated.records[row], evaluated.run.recipe.image_size, color=MODEL_COLOUR, lw=1.2)
+
+
+def _draw_box(axis: "Axes", box: Sequence[float], record, image_size: tuple[int, int], **style) -> None:
+    """A box x, y, width, height in pixels of the photograph, over the photograph resized to `image_size`."""
     from matplotlib.patches import Rectangle
 
-    if not record.boxes:
-        return
     scale_y, scale_x = image_size[0] / record.image_size[0], image_size[1] / record.image_size[1]
-    for x, y, width, height in record.boxes:
-        for colour, style in (("black", "-"), ("white", "--")):
-            corner = (x * scale_x, y * scale_y)
-            axis.add_patch(
-                Rectangle(corner, width * scale_x, height * scale_y, fill=False, color=colour, ls=style, lw=0.9)
-            )
+    x, y, width, height = box
+    # The picture's pixel centres lie at whole numbers.
+    corner = (x * scale_x - 0.5, y * scale_y - 0.5)
+    axis.add_patch(Rectangle(corner, width * scale_x, height * scale_y, fill=False, **style))

@@ -19,15 +19,18 @@ class Predictions:
     """What was predicted for N images, by the model and by baselines.
 
     A prediction is (N,) float scores where the task is severity, (N, num_classes) probabilities where it is classes.
+    For detection it is (N,) objects, per image (n, 3) float64, a row per box: its score, the index of the true box it
+    found or -1, and whether it counts at the chosen confidence.
 
     Args:
-        task: "severity" or "classification".
+        task: one of `tfderm.contract.TASKS`.
         images: (N,) names.
         groups: (N,) patients, or lesions where there is no patient.
-        y_true: (N,) float scores, or integer classes.
+        y_true: (N,) float scores, integer classes, or numbers of lesions.
         y_pred: the model's prediction.
         baselines: name -> the baseline's prediction.
         labels: class labels in the order of the probabilities.
+        boxes: detection only: per image (n, 4) x, y, width, height in pixels of the photograph, the rows of y_pred.
     """
 
     task: str
@@ -37,10 +40,14 @@ class Predictions:
     y_pred: np.ndarray
     baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    boxes: Sequence[np.ndarray] = ()
 
 
 def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> None:
-    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, and the manifest's other columns."""
+    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, and the manifest's other columns.
+
+    For detection y_true and y_pred are numbers of boxes, and `found` is the number of true boxes found.
+    """
     metadata = sorted({key for record in records for key in record.metadata})
     rows = []
     for index, record in enumerate(records):
@@ -48,6 +55,11 @@ def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> 
         if p.task == "severity":
             row |= {"y_true": p.y_true[index], "y_pred": p.y_pred[index]}
             row |= {f"baseline_{name}": prediction[index] for name, prediction in p.baselines.items()}
+        elif p.task == "detection":
+            for prefix, prediction in {"": p.y_pred, **{f"baseline_{k}_": v for k, v in p.baselines.items()}}.items():
+                counted = prediction[index][prediction[index][:, 2] > 0]
+                row |= {f"{prefix}y_pred": len(counted), f"{prefix}found": int(np.sum(counted[:, 1] >= 0))}
+            row["y_true"] = p.y_true[index]
         else:
             row |= {"y_true": p.labels[p.y_true[index]], "y_pred": p.labels[int(p.y_pred[index].argmax())]}
             for prefix, prediction in {"": p.y_pred, **{f"baseline_{k}_": v for k, v in p.baselines.items()}}.items():

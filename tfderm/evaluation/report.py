@@ -74,15 +74,28 @@ def _details(result: dict[str, Any]) -> dict[str, Any]:
         metric, title = table["mae"], "Mean absolute error by range of the true score (PASI points)"
         rows = [(row["range"], row) for row in result["ranges"]]
         rows.append((f"all up to {EXTREME}, without the extremes", result["without_extremes"]))
+        first, counted = "range", "images"
         note = (
             "5, 10 and 15 belong to the range above them; the last line leaves out scores larger than "
             f"{EXTREME}, as the paper does."
         )
+    elif result["task"] == "detection":
+        metric, title = table["recall"], "Recall by size of the lesion (side, as a share of the image's)"
+        rows, first, counted = [(row["range"], row) for row in result["sides"]], "size", "lesions"
+        point, figures = result["operating_point"], result["pycocotools"]
+        average = ", ".join(f"{key} {_number(figures[key])}" for key in ("ap", "ap50", "ap75"))
+        note = (
+            f"Boxes count from confidence {point['confidence']:.3g} on ({point['rule']}). By pycocotools, over all "
+            f"confidences: {average}."
+        )
     else:
+        first, counted = "class", "images"
         metric, title = table["mean_class_recall"], "Recall by class"
         rows, note = list(result["class_recalls"].items()), ""
     return {
         "title": title,
+        "first": first,
+        "counted": counted,
         "note": note,
         "rows": [
             {

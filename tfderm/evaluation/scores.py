@@ -39,6 +39,12 @@ class Metric:
 
 def task_metrics(task: str, num_classes: int = 0) -> dict[str, Metric]:
     """Metrics of a task by the name they have in `metrics.json`, the leading one first."""
+    if task == "detection":
+        return {
+            "recall": Metric("Recall", _recall, "%", False),
+            "precision": Metric("Precision", _precision, "%", False),
+            "ap50": Metric("Average precision at IoU 0.5", _average_precision, "%", False),
+        }
     if task == "severity":
         return {
             "mae": Metric("Mean absolute error", metrics.mean_absolute_error, "points", True),
@@ -106,8 +112,26 @@ def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
         },
         "better_baseline": {name: _best(baselines, name, metric.lower_is_better) for name, metric in table.items()},
     }
+    if p.task == "detection":
+        return result
     details = _severity_details if p.task == "severity" else _class_details
     return result | details(p, options)
+
+
+def _recall(num_true: np.ndarray, judged: np.ndarray) -> float:
+    rows = np.concatenate(list(judged))
+    return float(np.sum((rows[:, 1] >= 0) & (rows[:, 2] > 0)) / num_true.sum()) if num_true.any() else float("nan")
+
+
+def _precision(num_true: np.ndarray, judged: np.ndarray) -> float:
+    rows = np.concatenate(list(judged))
+    counted = rows[:, 2] > 0
+    return float(np.mean(rows[counted, 1] >= 0)) if counted.any() else float("nan")
+
+
+def _average_precision(num_true: np.ndarray, judged: np.ndarray) -> float:
+    rows = np.concatenate(list(judged))
+    return metrics.average_precision(rows[:, 0], rows[:, 1] >= 0, int(num_true.sum()))
 
 
 def _best(baselines: Mapping[str, Any], metric: str, lower_is_better: bool) -> str | None:
@@ -186,7 +210,11 @@ def _class_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]
 
 
 def image_errors(predictions: Predictions) -> np.ndarray:
-    """(N,) how wrong each prediction is: absolute error in points, or -ln p(true class)."""
+    """(N,) how wrong each prediction is: error in points, -ln p(true class), or lesions missed plus invented."""
+    if predictions.task == "detection":
+        counted = [own[own[:, 2] > 0, 1] >= 0 for own in predictions.y_pred]
+        found = np.array([hits.sum() for hits in counted])
+        return predictions.y_true - found + np.array([len(hits) for hits in counted]) - found
     if predictions.task == "severity":
         return np.abs(predictions.y_pred - predictions.y_true)
     chosen = predictions.y_pred[np.arange(len(predictions.y_true)), predictions.y_true]

@@ -8,6 +8,7 @@ from tfderm.evaluation.scores import LEVEL, Metric, task_metrics
 PREDICTOR_TITLES = {
     "constant": "constant predictor (median of the training scores)",
     "majority": "majority class",
+    "median_box": "median box (that of the training lesions, in every image)",
     "colour_histogram": "colour-histogram regression",
 }
 

@@ -59,6 +59,8 @@ def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Pat
 
     run = run if isinstance(run, Run) else Run.open(run)
     _check_scheme(scheme)
+    if run.recipe.task == "detection":
+        raise InputError(f"{run.path}: detectors are not exported; they serve training, through `tfderm detect`.")
     model = load(run.model_path)
     images = RunImages.open(run)
     metrics = run.path / "metrics.json"

@@ -1,5 +1,6 @@
 """Keras layers of the published systems, one public layer per file."""
 
+from tfderm.layers.roi_align import ROIAlign
 from tfderm.layers.score_refine import ScoreRefine
 
-__all__ = ["ScoreRefine"]
+__all__ = ["ROIAlign", "ScoreRefine"]

@@ -1,4 +1,4 @@
-"""Metrics of severity and of classes: NumPy functions over a whole split, Keras metrics to watch while training.
+"""Metrics of severity, classes and detection: NumPy functions over a whole split, Keras metrics to watch training.
 
 The Keras metrics are loaded when first used, so that NumPy users need no Keras.
 """
@@ -9,6 +9,14 @@ from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interv
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
 from tfderm.metrics.conformal import ConformalIntervals, conformal_quantile, repeated_coverage
+from tfderm.metrics.detection import (
+    average_precision,
+    choose_confidence,
+    match_detections,
+    precision_at,
+    precision_recall_curve,
+    recall_at,
+)
 from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
 _KERAS_METRICS = {
@@ -25,17 +33,23 @@ __all__ = [
     "ReliabilityBins",
     "SEVERITY_RANGES",
     "accuracy",
+    "average_precision",
     "bootstrap_interval",
     "bootstrap_sample",
+    "choose_confidence",
     "class_recalls",
     "conformal_quantile",
     "confusion_matrix",
     "cross_entropy",
     "expected_calibration_error",
+    "match_detections",
     "mean_absolute_error",
     "mean_class_recall",
     "pair_accuracy",
     "paired_difference",
+    "precision_at",
+    "precision_recall_curve",
+    "recall_at",
     "reliability_bins",
     "repeated_coverage",
     "severity_range",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfderm.errors import InputError
 
-_BUILDERS = {"psenet": "tfderm.models.psenet", "cnd": "tfderm.models.cnd"}
+_BUILDERS = {"psenet": "tfderm.models.psenet", "cnd": "tfderm.models.cnd", "faster_rcnn": "tfderm.models.faster_rcnn"}
 
 
 def list_models() -> list[str]:
@@ -45,7 +45,9 @@ def load(path: Path | str):
     """
     import keras
 
-    from tfderm import layers, losses, metrics  # noqa: F401  (registers the custom objects a file may name)
+    # These register the custom objects that a file may name.
+    from tfderm import layers, losses, metrics  # noqa: F401
+    from tfderm.models import faster_rcnn  # noqa: F401
 
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist; train first, or give the path of a `.keras` file.")

@@ -23,7 +23,7 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
         recipe: gives image size and labels.
         path: an uncompressed .npz with, for N records of (H, W) pixels and M boxes,
             images (N, H, W, 3) uint8 RGB; image (N,) names; group (N,) names;
-            label (N,) int64, index into labels (K,), or severity (N,) float32, 0..72;
+            label (N,) int64, index into labels (K,), or severity (N,) float32, 0..72, or for detection neither;
             boxes (M, 4) float32 x, y, width, height in pixels of the resized image; box_record (M,) int64, the record
             a box belongs to; marked (N,) bool, whether anybody looked for lesions; synthetic () bool; licence ().
     """
@@ -38,7 +38,7 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
     }
     if recipe.task == "severity":
         arrays["severity"] = true_values(records, recipe).astype(np.float32)
-    else:
+    elif recipe.task == "classification":
         arrays["labels"] = np.array(recipe.labels)
         arrays["label"] = true_values(records, recipe)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:

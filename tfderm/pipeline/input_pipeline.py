@@ -8,6 +8,7 @@ from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.pipeline.augment import augment
 from tfderm.pipeline.batch_order import batch_order
+from tfderm.pipeline.detection_targets import padded_boxes
 from tfderm.pipeline.images import ImageStore
 from tfderm.pipeline.location_maps import location_maps
 from tfderm.recipe import Augmentation, Recipe
@@ -25,7 +26,8 @@ class InputPipeline:
 
     Batches are `(image, targets, weights)` as `keras.Model.fit` takes them: image (B, height, width, 3) uint8; targets
     and weights by the names of the model's outputs (severity (B, 1), location_map_S (B, H/S, W/S, 1), -1 where nobody
-    annotated boxes; probabilities: class index (B,), weighted inversely to the class' frequency if the recipe says so).
+    annotated boxes; probabilities: class index (B,), weighted inversely to the class' frequency if the recipe says so;
+    for detection boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a photograph).
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class InputPipeline:
         if recipe.task == "classification":
             self._classes = true_values(self.records, recipe).astype(np.int32)
             self._weights = class_weights(self._classes, len(recipe.labels), recipe.class_balance)
+        elif recipe.task == "detection":
+            self._max_boxes = max([1, *true_values(self.records, recipe)])
         else:
             self._severity = true_values(self.records, recipe).astype(np.float32)
 
@@ -85,6 +89,8 @@ class InputPipeline:
             boxes.append((self._boxes[position][0], moved))
         if self.recipe.task == "classification":
             return [np.stack(images), self._classes[positions], self._weights[positions]]
+        if self.recipe.task == "detection":
+            return [np.stack(images), *padded_boxes([moved for _, moved in boxes], self._max_boxes)]
         return [np.stack(images), *self._location_targets(boxes), self._severity[positions, None]]
 
     def _location_targets(self, boxes) -> list[np.ndarray]:
@@ -103,6 +109,10 @@ class InputPipeline:
         if self.recipe.task == "classification":
             specs["probabilities"] = tf.TensorSpec((None,), tf.int32)
             specs["weights"] = tf.TensorSpec((None,), tf.float32)
+            return specs
+        if self.recipe.task == "detection":
+            specs["boxes"] = tf.TensorSpec((None, self._max_boxes, 4), tf.float32)
+            specs["valid"] = tf.TensorSpec((None, self._max_boxes), tf.float32)
             return specs
         for stride in self.strides:
             shape = (None, -(-height // stride), -(-width // stride), 1)

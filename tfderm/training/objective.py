@@ -3,6 +3,7 @@
 import keras
 
 from tfderm.losses import LocationFocalLoss, SeverityLoss
+from tfderm.models.faster_rcnn import FasterRCNNTraining
 from tfderm.recipe import Recipe
 
 _WARM_UP = 0.05
@@ -13,6 +14,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
 
     Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
     while Keras averages over images. Classification: cross-entropy, with the class weights of the input pipeline.
+    Detection: `model` computes its own loss.
     """
     if recipe.task == "severity":
         weights = {"location": 1.0, "pair": 0.2, "regression": 0.2, **recipe.loss_weights}
@@ -24,12 +26,19 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
                 loss_weights[name] = 2 * weights["location"]
         metrics = {"severity": [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]}
         model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
+    elif recipe.task == "detection":
+        model.compile(_optimizer(recipe, steps_per_epoch))
     else:
         model.compile(
             _optimizer(recipe, steps_per_epoch),
             loss={"probabilities": keras.losses.SparseCategoricalCrossentropy()},
             metrics={"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
         )
+
+
+def trained_model(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """What `fit` takes for `model`: for detection another model of the same variables, which knows the losses."""
+    return FasterRCNNTraining(model, seed=recipe.seed) if recipe.task == "detection" else model
 
 
 def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:

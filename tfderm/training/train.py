@@ -20,6 +20,7 @@ from tfderm.recipe import Recipe
 from tfderm.run import Run
 from tfderm.training.environment import describe_environment
 from tfderm.training.fit import fit
+from tfderm.training.objective import trained_model
 
 
 def train(
@@ -80,7 +81,7 @@ def train(
     if not resume:
         _start_from(model, recipe, part["train"], initial)
     fit(
-        model,
+        trained_model(model, recipe),
         recipe,
         InputPipeline(corpus, part["train"], recipe, strides, training=True),
         InputPipeline(corpus, part["validation"], recipe, strides, training=False),
@@ -155,6 +156,10 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
             outputs.append(Output(name, "severity", shape, (0.0, 72.0), unit="PASI region score"))
         elif name.startswith("location_map_"):
             outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
+        elif name == "boxes":
+            outputs.append(Output(name, "boxes", shape, (0.0, float(max(recipe.image_size))), unit="pixels"))
+        elif name == "scores":
+            outputs.append(Output(name, "scores", shape, (0.0, 1.0)))
         else:
             outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
     return ModelContract(
