@@ -110,3 +110,26 @@ def test_command_continues_the_same_folds(folds, capsys):
     assert capsys.readouterr().out == (output / "summary.md").read_text(encoding="utf-8") + "\n"
     assert main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == summary
+
+
+def test_one_fold_alone_is_the_fold_of_the_whole(folds, tmp_path, capsys):
+    source, output, _ = folds
+    settings = ["image_size=(32,32)", "epochs=1", "batch_size=16", "ignored_labels=()"]
+    arguments = [
+        "cross-validate",
+        "cnd",
+        "--folds",
+        "2",
+        "--data",
+        str(source),
+        "-o",
+        str(tmp_path),
+        "--set",
+        *settings,
+    ]
+    assert main([*arguments, "--fold", "1"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["fold-1"]
+    predictions = "fold-1/predictions.csv"
+    assert (tmp_path / predictions).read_text() == (output / predictions).read_text()
+    assert main([*arguments, "--fold", "2"]) == 2
+    assert "`fold` must be below `folds` (2)" in capsys.readouterr().err

@@ -15,6 +15,9 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("recipe", metavar="RECIPE[:VARIANT]")
     parser.add_argument("--folds", type=int, help="number of folds (default: the recipe's, 5)")
+    parser.add_argument(
+        "--fold", metavar="N", type=int, help="only this one; processes may share DIR, then run again without --fold"
+    )
     parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-folds")
     parser.add_argument("--json", action="store_true", help="print summary.json")
@@ -31,9 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = replace(recipe, folds=arguments.folds, fold=0)
     import json
 
-    from tfderm.evaluation.cross_validate import cross_validate
+    from tfderm.evaluation.cross_validate import cross_validate, run_fold
 
     output = arguments.output or Path("runs") / f"{recipe.name.replace(':', '-')}-folds"
+    if arguments.fold is not None:
+        print(run_fold(recipe, arguments.fold, data=arguments.data, output=output).path)
+        return 0
     summary = cross_validate(recipe, data=arguments.data, output=output)
     if arguments.json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))

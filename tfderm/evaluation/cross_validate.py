@@ -51,7 +51,7 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
     for path in sorted(output.glob("fold-*/recipe.json")):
         if Run(path.parent).environment["data"]["fingerprint"] != fingerprint:
             raise InputError(f"{path.parent} was trained on other data than {source}; choose another folder.")
-    runs = [_fold(replace(recipe, fold=fold), data, output / f"fold-{fold}") for fold in range(recipe.folds)]
+    runs = [run_fold(recipe, fold, data=data, output=output) for fold in range(recipe.folds)]
     results = [read_json(run.path / "metrics.json") for run in runs]
     pooled = score(_pool([read_predictions(run.path / "predictions.csv", run.recipe) for run in runs]), recipe.seed)
     metrics = task_metrics(recipe.task, len(recipe.labels))
@@ -86,12 +86,19 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
     return summary
 
 
-def _fold(recipe: Recipe, data: str | None, path: Path) -> Run:
-    """Train and evaluate one fold, or what is left of it."""
+def run_fold(recipe: Recipe, fold: int, *, data: str | None = None, output: Path | str) -> Run:
+    """Train and evaluate one fold, or what is left of it, in `output/fold-N`.
+
+    Processes or machines may share `output` if each has folds of its own; `cross_validate` then only summarises.
+
+    Raises:
+        InputError: there is no such fold.
+    """
     import keras
 
     from tfderm.training import train
 
+    recipe, path = replace(recipe, fold=fold), Path(output) / f"fold-{fold}"
     keras.utils.clear_session()
     run = train(recipe, data=data, output=path, resume=(path / "recipe.json").is_file())
     metrics = path / "metrics.json"
@@ -165,7 +172,26 @@ def _markdown(summary: dict[str, Any]) -> str:
                 "\\* The paper's own data, not ours.",
                 "Paired differences, model − baseline, on the same resamples:",
                 text_table(["metric", "baseline", "difference", "the model is"], differences, markdown=True),
+                *_ranges(pooled),
             ]
         )
         + "\n"
     )
+
+
+def _ranges(pooled: dict[str, Any]) -> list[str]:
+    """The error by range of the true score, as paragraphs; none for classes."""
+    if pooled["task"] != "severity":
+        return []
+    metric = task_metrics("severity")["mae"]
+    rows = [
+        [
+            row["range"],
+            str(row["n"]),
+            format_interval(metric, row["model"]),
+            *(format_interval(metric, row["baselines"].get(name)) for name in pooled["baselines"]),
+        ]
+        for row in [*pooled["ranges"], pooled["without_extremes"]]
+    ]
+    header = ["true score", "images", "model", *(name.replace("_", " ") for name in pooled["baselines"])]
+    return ["Mean absolute error (PASI points) by range:", text_table(header, rows, markdown=True)]

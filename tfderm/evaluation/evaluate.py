@@ -14,7 +14,9 @@ from tfderm.errors import InputError
 from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
+from tfderm.evaluation.subgroups import subgroup_report
 from tfderm.files import atomic_folder, write_json
+from tfderm.pipeline import ImageStore
 from tfderm.pipeline.splits import SPLITS
 from tfderm.recipe import Recipe
 from tfderm.run import Run
@@ -89,6 +91,9 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         },
         "claim": dict(run.recipe.claim),
         **score(predictions, seed=run.recipe.seed),
+        "subgroups": subgroup_report(
+            predictions, records, ImageStore(corpus, records, run.recipe.image_size), run.recipe.seed
+        ),
         **details,
     }
     if corpus.synthetic:
@@ -181,7 +186,6 @@ def _baseline_predictions(
 ) -> dict[str, np.ndarray]:
     """Predictions for `records` of the trivial baselines fitted on the run's own training split."""
     from tfderm.evaluation import baselines
-    from tfderm.pipeline import ImageStore
 
     scale = min(1.0, _BASELINE_SIDE / max(recipe.image_size))
     image_size = (round(recipe.image_size[0] * scale), round(recipe.image_size[1] * scale))

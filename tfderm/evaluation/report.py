@@ -60,6 +60,7 @@ def _content(run: Run, folders: Sequence[Path]) -> dict[str, Any]:
         "baselines": {name: PREDICTOR_TITLES[name] for name in result["baselines"]},
         "details": _details(result),
         "intervals": result.get("prediction_intervals"),
+        "subgroups": _subgroups(result),
         "figures": [{**figure, "data": _inline(run.figures / figure["file"])} for figure in result["figures"]],
         "bundles": [_bundle(folder) for folder in folders],
         "left_out": _left_out(run),
@@ -106,6 +107,28 @@ def _details(result: dict[str, Any]) -> dict[str, Any]:
             }
             for label, row in rows
         ],
+    }
+
+
+def _subgroups(result: dict[str, Any]) -> dict[str, Any]:
+    """The table of sub-groups: per attribute (value, images, patients, the leading metric or "too few to say")."""
+    report = result["subgroups"]
+    metric = task_metrics(result["task"], len(result.get("labels", ())))[report["metric"]]
+    return {
+        "title": f"{metric.title} (PASI points)" if metric.unit == "points" else metric.title,
+        "smallest": report["smallest"],
+        "attributes": {
+            attribute: [
+                (
+                    row["value"],
+                    row["n"],
+                    row["num_groups"],
+                    format_interval(metric, row["metric"]) if row["metric"] else "too few to say",
+                )
+                for row in rows
+            ]
+            for attribute, rows in report["attributes"].items()
+        },
     }
 
 
