@@ -103,3 +103,14 @@ def test_a_damaged_or_foreign_keras_file_is_refused_by_name(tmp_path):
     script = f"from tfderm import models; models.load({str(path)!r})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "InputError" in done.stderr and "another version" in done.stderr
+
+
+def test_feature_pyramid_head_scores_the_average_of_each_map_with_shared_weights():
+    model = tfderm.create_model("psenet", image_size=(64, 80), width=0.125, head="fp")
+    assert list(model.output) == ["severity"]
+    averages = keras.Model(model.inputs[0], [model.get_layer(f"average_{s}").output for s in (8, 16, 32, 64, 128)])
+    image = np.random.default_rng(0).integers(0, 256, (2, 64, 80, 3), np.uint8)
+    kernel, bias = model.get_layer("score").get_weights()
+    scores = np.concatenate([np.asarray(average) @ kernel + bias for average in averages(image)], axis=1)
+    combine, offset = model.get_layer("severity").get_weights()
+    np.testing.assert_allclose(model(image)["severity"], scores @ combine + offset, rtol=1e-5, atol=1e-5)

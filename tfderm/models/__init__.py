@@ -6,7 +6,12 @@ from pathlib import Path
 
 from tfderm.errors import InputError
 
-_BUILDERS = {"psenet": "tfderm.models.psenet", "cnd": "tfderm.models.cnd", "faster_rcnn": "tfderm.models.faster_rcnn"}
+_BUILDERS = {
+    "psenet": "tfderm.models.psenet",
+    "severity_regressor": "tfderm.models.severity_regressor",
+    "cnd": "tfderm.models.cnd",
+    "faster_rcnn": "tfderm.models.faster_rcnn",
+}
 
 
 def list_models() -> list[str]:

@@ -7,33 +7,46 @@ from tfderm.models.backbones.psenet import STRIDES, psenet_backbone, scaled
 from tfderm.models.normalization import image_input, normalize
 
 
-def psenet(image_size=(800, 1024), width=1.0, weight_decay=0.0):
+def psenet(image_size=(800, 1024), width=1.0, head="srm", weight_decay=0.0):
     """One sub-network of the siamese structure: what runs after training.
 
     Args:
         image_size: height, width in pixels; the paper's is 800, 1024.
         width: multiplies all channel counts; 1.0 is the paper-sized network.
+        head: "srm", the score refine module, or "fp", the paper's ablation (table 2): a score from the average over
+            each map of the pyramid, weights shared, and no location maps.
         weight_decay: coefficient of the gradient weight_decay * w on every kernel, added to the loss as L2.
 
     Returns:
         Functional model: `image` (B, height, width, 3) uint8 RGB to
         `severity` (B, 1), the region score in PASI points (0..72 meaningful), and
-        `location_map_8` ... `location_map_128` (B, ceil(height / stride), ceil(width / stride), 1) in 0..1.
+        with "srm" `location_map_8` ... `location_map_128` (B, ceil(height / stride), ceil(width / stride), 1) in 0..1.
+
+    Raises:
+        ValueError: there is no such head.
     """
+    if head not in ("srm", "fp"):
+        raise ValueError(f"`head` must be one of srm, fp. Received: head={head!r}")
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     image = image_input(image_size)
     feature_maps = psenet_backbone(normalize(image), width, regularizer)
-    scores, location_maps = ScoreRefine(
-        features=scaled(256, width),
-        bottleneck=scaled(64, width),
-        kernel_regularizer=regularizer,
-        dtype="float32",
-        name="score_refine",
-    )(feature_maps)
+    if head == "srm":
+        scores, location_maps = ScoreRefine(
+            features=scaled(256, width),
+            bottleneck=scaled(64, width),
+            kernel_regularizer=regularizer,
+            dtype="float32",
+            name="score_refine",
+        )(feature_maps)
+    else:
+        score = keras.layers.Dense(1, dtype="float32", name="score")
+        averages = [
+            keras.layers.GlobalAveragePooling2D(name=f"average_{stride}")(tensor)
+            for stride, tensor in zip(STRIDES, feature_maps, strict=True)
+        ]
+        scores, location_maps = keras.layers.Concatenate(name="scores")([score(average) for average in averages]), []
     severity = keras.layers.Dense(
         1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), dtype="float32", name="severity"
     )(scores)
-    outputs = {"severity": severity}
-    for stride, location_map in zip(STRIDES, location_maps, strict=True):
-        outputs[f"location_map_{stride}"] = location_map
-    return keras.Model(image, outputs, name="psenet")
+    named_maps = {f"location_map_{s}": location_map for s, location_map in zip(STRIDES, location_maps, strict=False)}
+    return keras.Model(image, {"severity": severity, **named_maps}, name="psenet")

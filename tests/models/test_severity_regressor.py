@@ -1,0 +1,151 @@
+"""The baseline networks of table 1, against numbers of independent implementations."""
+
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+import tfderm
+from tfderm.models.backbones.inception_bn import inception_bn_backbone
+from tfderm.models.backbones.resnet import resnet_backbone
+
+REFERENCE = Path(__file__).parent / "reference" / "resnet50.npz"
+TORCH_NAMES = {
+    "kernel": "weight", "gamma": "weight", "beta": "bias",
+    "moving_mean": "running_mean", "moving_variance": "running_var",
+}  # fmt: skip
+
+
+def value_of(key, shape, salt):
+    """The value that the reference gave to the PyTorch tensor of this name and shape."""
+    rng = np.random.default_rng([zlib.crc32(key.encode()), salt])
+    if key.endswith("running_var"):
+        return rng.uniform(0.5, 1.5, shape)
+    if key.endswith(("running_mean", "bias")):
+        return 0.1 * rng.standard_normal(shape)
+    if len(shape) == 4:
+        return rng.standard_normal(shape) * np.sqrt(1.6 / np.prod(shape[1:]))
+    return rng.uniform(0.5, 1.5, shape)
+
+
+def test_resnet50_has_the_feature_maps_of_timm():
+    """`reference/resnet50.npz` was made with timm 1.0.31: weights that follow from their names, a random image."""
+    reference = np.load(REFERENCE)
+    salt = int(reference["salt"])
+    image = keras.Input((224, 224, 3))
+    model = keras.Model(image, resnet_backbone(image, 50))
+    for variable in model.variables:
+        layer, name = variable.path.split("/")
+        key = f"{layer.replace('_', '.')}.{TORCH_NAMES[name]}"
+        if name == "kernel":
+            height, width, inputs, outputs = variable.shape
+            variable.assign(value_of(key, (outputs, inputs, height, width), salt).transpose(2, 3, 1, 0))
+        else:
+            variable.assign(value_of(key, tuple(variable.shape), salt))
+    pixels = np.random.default_rng([12345, salt, 224]).standard_normal((1, 224, 224, 3)).astype(np.float32)
+    for index, tensor in enumerate(model(pixels, training=False)):
+        feature = np.asarray(tensor)[0]
+        deviation = reference["deviations"][index]
+        assert feature.shape == tuple(reference["shapes"][index])
+        assert feature.mean() == pytest.approx(reference["means"][index], abs=1e-4 * deviation)
+        assert feature.std() == pytest.approx(deviation, rel=1e-4)
+        centre = feature[feature.shape[0] // 2, feature.shape[1] // 2]
+        np.testing.assert_allclose(centre, reference[f"centre{index}"], atol=1e-4 * deviation)
+
+
+# Ioffe and Szegedy, figure 5, rows "inception": #1x1, #3x3 reduce, #3x3, double #3x3 reduce, double #3x3, pool, proj.
+FIGURE_5 = {
+    "3a": (64, 64, 64, 64, 96, "avg", 32), "3b": (64, 64, 96, 64, 96, "avg", 64), "3c": (0, 128, 160, 64, 96, "max", 0),
+    "4a": (224, 64, 96, 96, 128, "avg", 128), "4b": (192, 96, 128, 96, 128, "avg", 128),
+    "4c": (160, 128, 160, 128, 160, "avg", 96), "4d": (96, 128, 192, 160, 192, "avg", 96),
+    "4e": (0, 128, 192, 192, 256, "max", 0),
+    "5a": (352, 192, 320, 160, 224, "avg", 128), "5b": (352, 192, 320, 192, 224, "max", 128),
+}  # fmt: skip
+OUTPUT_CHANNELS = (256, 320, 576, 576, 576, 576, 576, 1024, 1024, 1024)
+
+
+def windows(tensor, size, strides, fill):
+    """(H', W', C, size, size) windows of (H, W, C), padded as TensorFlow's "same" does."""
+    padding = []
+    for length in tensor.shape[:2]:
+        total = max((-(-length // strides) - 1) * strides + size - length, 0)
+        padding.append((total // 2, total - total // 2))
+    padded = np.pad(tensor, [*padding, (0, 0)], constant_values=fill)
+    return sliding_window_view(padded, (size, size), axis=(0, 1))[::strides, ::strides]
+
+
+class NumPyInception:
+    """Figure 5 in NumPy, float64, with the weights of a Keras model taken by layer name."""
+
+    def __init__(self, model):
+        self.weights = {layer.name: [np.asarray(w, np.float64) for w in layer.get_weights()] for layer in model.layers}
+
+    def convolution(self, tensor, name, strides=1):
+        [kernel] = self.weights[name]
+        gamma, beta, mean, variance = self.weights[f"{name}_bn"]
+        result = np.einsum("hwcij,ijco->hwo", windows(tensor, kernel.shape[0], strides, 0.0), kernel, optimize=True)
+        return np.maximum((result - mean) / np.sqrt(variance + 1e-5) * gamma + beta, 0)
+
+    def pool(self, tensor, kind, strides):
+        if kind == "max":
+            return windows(tensor, 3, strides, -np.inf).max(axis=(3, 4))
+        return np.nanmean(windows(tensor, 3, strides, np.nan), axis=(3, 4))
+
+    def __call__(self, image):
+        tensor = self.pool(self.convolution(image, "conv1", 2), "max", 2)
+        tensor = self.pool(self.convolution(self.convolution(tensor, "conv2_reduce"), "conv2"), "max", 2)
+        for (name, (first, *_, kind, projected)), channels in zip(FIGURE_5.items(), OUTPUT_CHANNELS, strict=True):
+            start, strides = f"inception_{name}", 1 if first else 2
+            branches = [self.convolution(tensor, f"{start}_1x1")] if first else []
+            branches.append(self.convolution(self.convolution(tensor, f"{start}_3x3_reduce"), f"{start}_3x3", strides))
+            double = self.convolution(self.convolution(tensor, f"{start}_double_3x3_reduce"), f"{start}_double_3x3_1")
+            branches.append(self.convolution(double, f"{start}_double_3x3_2", strides))
+            pooled = self.pool(tensor, kind, strides)
+            branches.append(self.convolution(pooled, f"{start}_pool_proj") if projected else pooled)
+            tensor = np.concatenate(branches, axis=-1)
+            assert tensor.shape[-1] == channels
+        return tensor
+
+
+def test_inception_bn_equals_figure_5_in_numpy():
+    image = keras.Input((64, 96, 3))
+    model = keras.Model(image, inception_bn_backbone(image))
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            n = layer.gamma.shape[0]
+            values = rng.uniform(0.5, 1.5, n), rng.normal(0, 0.1, n), rng.normal(0, 0.1, n), rng.uniform(0.5, 1.5, n)
+            layer.set_weights(list(values))
+    for name, (first, reduce, single, double_reduce, double, _, projected) in FIGURE_5.items():
+        expected = {
+            "1x1": first, "3x3_reduce": reduce, "3x3": single, "double_3x3_reduce": double_reduce,
+            "double_3x3_1": double, "double_3x3_2": double, "pool_proj": projected,
+        }  # fmt: skip
+        for branch, channels in expected.items():
+            if channels:
+                assert model.get_layer(f"inception_{name}_{branch}").filters == channels
+    pixels = rng.standard_normal((1, 64, 96, 3)).astype(np.float32)
+    maps = [np.asarray(tensor)[0] for tensor in model(pixels, training=False)]
+    assert [m.shape for m in maps] == [(32, 48, 64), (16, 24, 192), (8, 12, 320), (4, 6, 576), (2, 3, 1024)]
+    expected = NumPyInception(model)(pixels[0].astype(np.float64))
+    # Some thirty float32 layers one after another, each off by a few units of 2^-24 of its largest value.
+    np.testing.assert_allclose(maps[-1], expected, atol=30 * 8 * 2.0**-24 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("backbone", ["resnet50", "inception_bn"])
+def test_regressor_is_the_average_of_the_last_map_and_a_line(backbone):
+    model = tfderm.create_model("severity_regressor", image_size=(64, 64), backbone=backbone)
+    last_map = keras.Model(model.inputs[0], model.get_layer("average").input)
+    image = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    kernel, bias = model.get_layer("severity").get_weights()
+    expected = np.asarray(last_map(image)).mean(axis=(1, 2)) @ kernel + bias
+    assert list(model.output) == ["severity"]
+    np.testing.assert_allclose(model(image)["severity"], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_unknown_backbone_is_refused():
+    with pytest.raises(ValueError, match="must be one of resnet50, inception_bn"):
+        tfderm.create_model("severity_regressor", backbone="resnet51")

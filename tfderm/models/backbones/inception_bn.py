@@ -1,0 +1,77 @@
+"""BN-Inception, also called GoogLeNet-v2.
+
+Ioffe and Szegedy, "Batch Normalization", ICML 2015, figure 5: GoogLeNet whose 5x5 convolutions became two 3x3, with
+batch normalisation after every convolution. The first convolution is a plain one, as in the published weights (the
+paper's is separable).
+"""
+
+import keras
+
+STRIDES = (2, 4, 8, 16, 32)
+
+# Per module: 1x1; 3x3 reduction, 3x3; double 3x3 reduction, double 3x3; pooling, channels after it. Without a 1x1
+# branch the 3x3 branches have stride 2 and the pooling passes through.
+_MODULES = {
+    "3a": (64, (64, 64), (64, 96), ("avg", 32)),
+    "3b": (64, (64, 96), (64, 96), ("avg", 64)),
+    "3c": (0, (128, 160), (64, 96), ("max", 0)),
+    "4a": (224, (64, 96), (96, 128), ("avg", 128)),
+    "4b": (192, (96, 128), (96, 128), ("avg", 128)),
+    "4c": (160, (128, 160), (128, 160), ("avg", 96)),
+    "4d": (96, (128, 192), (160, 192), ("avg", 96)),
+    "4e": (0, (128, 192), (192, 256), ("max", 0)),
+    "5a": (352, (192, 320), (160, 224), ("avg", 128)),
+    "5b": (352, (192, 320), (192, 224), ("max", 128)),
+}
+
+
+def inception_bn_backbone(image, kernel_regularizer=None):
+    """Feature maps of a normalised image.
+
+    Args:
+        image: float tensor (B, height, width, 3).
+        kernel_regularizer: applied to every convolution kernel.
+
+    Returns:
+        Five tensors (B, ceil(height / s), ceil(width / s), C), s = 2, 4, 8, 16, 32 with C = 64, 192, 320, 576, 1024:
+        the last map of each size.
+    """
+
+    def convolution(tensor, name, filters, kernel_size, strides=1):
+        tensor = keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            kernel_regularizer=kernel_regularizer,
+            name=name,
+        )(tensor)
+        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(tensor)
+        return keras.layers.ReLU(name=f"{name}_relu")(tensor)
+
+    def module(tensor, name, pointwise, single, double, pooling):
+        strides = 1 if pointwise else 2
+        branches = [convolution(tensor, f"{name}_1x1", pointwise, 1)] if pointwise else []
+        reduced = convolution(tensor, f"{name}_3x3_reduce", single[0], 1)
+        branches.append(convolution(reduced, f"{name}_3x3", single[1], 3, strides))
+        reduced = convolution(tensor, f"{name}_double_3x3_reduce", double[0], 1)
+        first = convolution(reduced, f"{name}_double_3x3_1", double[1], 3)
+        branches.append(convolution(first, f"{name}_double_3x3_2", double[1], 3, strides))
+        kind, channels = pooling
+        pool = keras.layers.AveragePooling2D if kind == "avg" else keras.layers.MaxPooling2D
+        pooled = pool(3, strides, padding="same", name=f"{name}_pool")(tensor)
+        branches.append(convolution(pooled, f"{name}_pool_proj", channels, 1) if channels else pooled)
+        return keras.layers.Concatenate(name=f"{name}_output")(branches)
+
+    maps = [convolution(image, "conv1", 64, 7, strides=2)]
+    tensor = keras.layers.MaxPooling2D(3, 2, padding="same", name="pool1")(maps[0])
+    tensor = convolution(tensor, "conv2_reduce", 64, 1)
+    maps.append(convolution(tensor, "conv2", 192, 3))
+    tensor = keras.layers.MaxPooling2D(3, 2, padding="same", name="pool2")(maps[1])
+    for name, (pointwise, *branches) in _MODULES.items():
+        if not pointwise:
+            maps.append(tensor)
+        tensor = module(tensor, f"inception_{name}", pointwise, *branches)
+    return [*maps, tensor]

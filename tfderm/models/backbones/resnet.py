@@ -1,0 +1,72 @@
+"""ResNet, version 1.5: the stride of a bottleneck lies in its 3x3 convolution, as in torchvision and timm.
+
+He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, table 1. Layers carry the names of
+the PyTorch implementations with underscores for dots, and their padding is symmetric as there, so that published
+weights fit by name and give the same numbers.
+"""
+
+import keras
+
+STRIDES = (2, 4, 8, 16, 32)
+_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 152: (3, 8, 36, 3)}
+_CHANNELS = (64, 128, 256, 512)
+DEPTHS = tuple(_BLOCKS)
+
+
+def resnet_backbone(image, depth=50, kernel_regularizer=None):
+    """Feature maps of a normalised image.
+
+    Args:
+        image: float tensor (B, height, width, 3).
+        depth: 18 (two 3x3 convolutions a block), 50 or 152 (bottlenecks, four times the channels).
+        kernel_regularizer: applied to every convolution kernel.
+
+    Returns:
+        Five tensors (B, ceil(height / s), ceil(width / s), C), s = 2, 4, 8, 16, 32: the stem, then the four layers.
+
+    Raises:
+        ValueError: there is no such depth.
+    """
+    if depth not in _BLOCKS:
+        raise ValueError(f"`depth` must be one of {', '.join(map(str, DEPTHS))}. Received: depth={depth}")
+
+    def convolution(tensor, name, bn_name, filters, kernel_size, strides=1, activation=True):
+        if kernel_size > 1:
+            tensor = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(tensor)
+        tensor = keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=strides,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            kernel_regularizer=kernel_regularizer,
+            name=name,
+        )(tensor)
+        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn_name)(tensor)
+        return keras.layers.ReLU(name=f"{bn_name}_relu")(tensor) if activation else tensor
+
+    def block(tensor, name, channels, strides):
+        output = channels if depth == 18 else 4 * channels
+        shortcut = tensor
+        if strides > 1 or tensor.shape[-1] != output:
+            downsample = f"{name}_downsample"
+            shortcut = convolution(tensor, f"{downsample}_0", f"{downsample}_1", output, 1, strides, activation=False)
+        if depth == 18:
+            tensor = convolution(tensor, f"{name}_conv1", f"{name}_bn1", channels, 3, strides)
+            tensor = convolution(tensor, f"{name}_conv2", f"{name}_bn2", channels, 3, activation=False)
+        else:
+            tensor = convolution(tensor, f"{name}_conv1", f"{name}_bn1", channels, 1)
+            tensor = convolution(tensor, f"{name}_conv2", f"{name}_bn2", channels, 3, strides)
+            tensor = convolution(tensor, f"{name}_conv3", f"{name}_bn3", output, 1, activation=False)
+        return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
+
+    tensor = convolution(image, "conv1", "bn1", 64, 7, strides=2)
+    maps = [tensor]
+    # After a ReLU, padding with zeros is padding with the smallest value.
+    tensor = keras.layers.ZeroPadding2D(1, name="maxpool_pad")(tensor)
+    tensor = keras.layers.MaxPooling2D(3, 2, name="maxpool")(tensor)
+    for layer, (channels, blocks) in enumerate(zip(_CHANNELS, _BLOCKS[depth], strict=True), start=1):
+        for index in range(blocks):
+            tensor = block(tensor, f"layer{layer}_{index}", channels, strides=2 if layer > 1 and index == 0 else 1)
+        maps.append(tensor)
+    return maps
