@@ -61,6 +61,8 @@ class ModelContract:
         label_names: label -> words for people.
         intended_use: plain statement shown wherever the model runs.
         licence: licence of the weights, which follows that of the training data.
+        uncertainty: severity only: `interval` (level, half_widths by predicted band, counts, limits), `change` (value,
+            level: a change between two visits larger than it is hardly the model's error), `measured_on`; or empty.
         training: provenance: data name, whether it is synthetic, data fingerprint, seed, versions.
     """
 
@@ -72,6 +74,7 @@ class ModelContract:
     label_names: Mapping[str, str] = field(default_factory=dict)
     intended_use: str = "Research use only. Not a medical device; not for diagnosis or treatment decisions."
     licence: str = "unspecified"
+    uncertainty: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     version: int = CONTRACT_VERSION
 

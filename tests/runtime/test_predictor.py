@@ -37,6 +37,14 @@ def test_answer_clips_the_score_but_predict_does_not(raw, score, band):
     assert (answer["severity"], answer["band"], answer["unit"]) == (score, band, "PASI region score")
 
 
+def test_answer_carries_the_interval_of_its_band():
+    interval = {"level": 0.9, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0}, "limits": [0.0, 72.0]}
+    contract = dataclasses.replace(exported("severity", "float32").contract, uncertainty={"interval": interval})
+    for raw, expected in ((0.5, [0.0, 1.5]), (6.0, [4.0, 8.0]), (70.0, [64.0, 72.0])):
+        answer = interpret(contract, {"severity": np.array([raw], np.float32)})
+        assert answer["interval"] == expected and answer["interval_level"] == 0.9
+
+
 def test_integer_outputs_are_dequantised(monkeypatch):
     bundle = exported("classifier", "float32")
     model = LiteRTModel(bundle.model_path.read_bytes(), bundle.contract)

@@ -21,6 +21,7 @@ VERBS = {
     "verify": "check a bundle against its golden vectors and its trained model",
     "benchmark": "latency, memory, size and operations of bundles",
     "predict": "answer for photographs",
+    "track": "severity over a patient's visits, and which changes are real",
     "pasi": "PASI from a table, from questions, or from photographs of the four regions",
 }
 

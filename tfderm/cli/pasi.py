@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ from tfderm.clinical.pasi import (
 )
 from tfderm.errors import InputError
 
-_PHOTOGRAPH_COLUMNS = ("image", "patient_id", "visit", "region")
-
 
 def add_parser(subparsers) -> None:
     parser = subparsers.add_parser(
@@ -29,7 +26,7 @@ def add_parser(subparsers) -> None:
         description="Without TABLE, asks for the 16 grades of one visit. A table of visits has the columns "
         "REGION_erythema, REGION_induration, REGION_desquamation and REGION_area (or REGION_area_percent) for "
         f"{', '.join(REGIONS)}. With --bundle, a table of photographs has the columns "
-        f"{', '.join(_PHOTOGRAPH_COLUMNS)}; photographs of one region are averaged.",
+        "image, patient_id, visit and region; photographs of one region are averaged.",
     )
     parser.add_argument("table", metavar="TABLE", nargs="?", type=Path, help="CSV of visits, or of photographs")
     parser.add_argument("--bundle", metavar="BUNDLE", type=Path, help="severity model that scores the photographs")
@@ -85,39 +82,30 @@ def _visits_of_table(path: Path) -> Iterator[dict[str, Any]]:
 
 def _visits_of_photographs(path: Path, bundle: Path) -> Iterator[dict[str, Any]]:
     """One answer per patient and visit, with the region scores it is made of."""
-    from tfderm.datasets.manifest import read_table
+    from tfderm.datasets.visits import read_visits
     from tfderm.runtime.predictor import Predictor
     from tfderm.runtime.preprocess import decode
 
     predictor = Predictor(bundle)
     if predictor.contract.task != "severity":
         raise InputError(f"{bundle} answers {predictor.contract.task}; a PASI needs a bundle of a severity model.")
-    photographs: dict[tuple[str, str], dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for line, row in read_table(path):
-        where = f"{path}, line {line or 1}"
-        if missing := [name for name in _PHOTOGRAPH_COLUMNS if not row.get(name)]:
-            raise InputError(f"{where}: {', '.join(missing)} is missing.")
-        if line == 0:
-            continue
-        if row["region"] not in REGIONS:
-            raise InputError(f"{where}, column region: must be one of {', '.join(REGIONS)}. Received: {row['region']}")
-        photographs[row["patient_id"], row["visit"]][row["region"]].append(path.parent / row["image"])
-    if not photographs:
-        raise InputError(f"{path} lists no photographs; add one row per photograph below the header.")
-    for (patient, visit), regions in photographs.items():
-        if missing := [region for region in REGIONS if region not in regions]:
-            raise InputError(f"{path}: visit {visit} of {patient} has no photograph of {', '.join(missing)}.")
-    for (patient, visit), regions in photographs.items():
-        scores = {
-            region: sum(predictor.answer(decode(image))["severity"] for image in images) / len(images)
-            for region, images in regions.items()
-        }
-        yield {
-            "patient_id": patient,
-            "visit": visit,
-            **_answer(round(pasi_from_region_scores(scores), 4)),
-            **{f"{region}_score": round(scores[region], 2) for region in REGIONS},
-        }
+    patients = read_visits(path, need_region=True)
+    for patient, visits in patients.items():
+        for visit, regions in visits.items():
+            if missing := [region for region in REGIONS if region not in regions]:
+                raise InputError(f"{path}: visit {visit} of {patient} has no photograph of {', '.join(missing)}.")
+    for patient, visits in patients.items():
+        for visit, regions in visits.items():
+            scores = {
+                region: sum(predictor.answer(decode(image))["severity"] for image in images) / len(images)
+                for region, images in regions.items()
+            }
+            yield {
+                "patient_id": patient,
+                "visit": visit,
+                **_answer(round(pasi_from_region_scores(scores), 4)),
+                **{f"{region}_score": round(scores[region], 2) for region in REGIONS},
+            }
 
 
 def _ask() -> dict[str, dict[str, int]]:

@@ -32,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _words(answer: dict) -> str:
     if "severity" in answer:
-        return f"{answer['severity']:.1f} ({answer['unit']}), {answer['band']}"
+        words = f"{answer['severity']:.1f} ({answer['unit']}), {answer['band']}"
+        if "interval" not in answer:
+            return words
+        low, high = answer["interval"]
+        return f"{words}, {answer['interval_level']:.0%} interval {low:.1f} to {high:.1f}"
     others = ", ".join(f"{label} {value:.1%}" for label, value in answer["probabilities"].items())
     return f"{answer['name']} {answer['probability']:.1%} ({others})"

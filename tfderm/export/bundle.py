@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tfderm.export.quantize import (
     quantize,
     sensitive_ops,
 )
+from tfderm.export.uncertainty import measure_uncertainty
 from tfderm.files import atomic_folder, read_json, write_json, write_text
 from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle, write_manifest
@@ -64,9 +66,10 @@ def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Pat
     model = load(run.model_path)
     images = RunImages.open(run)
     metrics = run.path / "metrics.json"
+    uncertainty = measure_uncertainty(model, images) if run.recipe.task == "severity" else {}
     return build_bundle(
         model,
-        run.contract,
+        replace(run.contract, uncertainty=uncertainty),
         scheme=scheme,
         output=Path(output) if output else run.path / "bundles" / scheme,
         held_out=images.held_out(),

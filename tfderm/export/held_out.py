@@ -40,7 +40,7 @@ class RunImages:
         """
         from tfderm.pipeline import ImageStore
 
-        chosen = [record for record in self.records if self.run.splits.get(record.image, split) == split]
+        chosen = self.of_split(split)
         if not chosen:
             raise InputError(f"{self.corpus.name} has no image of the split {split!r} of {self.run.path}.")
         image_size = self.run.contract.image.image_size
@@ -59,6 +59,10 @@ class RunImages:
             split=split,
             synthetic=self.corpus.synthetic,
         )
+
+    def of_split(self, split: str) -> list[Record]:
+        """The records that `held_out` takes, in its order."""
+        return [record for record in self.records if self.run.splits.get(record.image, split) == split]
 
     def calibration_images(self, limit: int) -> dict[str, np.ndarray]:
         """Up to `limit` images of the training split, spread evenly over it: name -> (H, W, 3) uint8."""

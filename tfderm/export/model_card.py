@@ -58,6 +58,7 @@ def model_card(
         "",
         table(parity),
         "",
+        *_uncertainty(contract),
         f"Operators left in float: {len(scheme['float_ops'])}.{_share(scheme)} How the file was made: `scheme.json`.",
         "",
         "## Licence",
@@ -66,6 +67,29 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _uncertainty(contract: ModelContract) -> list[str]:
+    """What one score and one change are worth; nothing where it was not measured."""
+    if not contract.uncertainty:
+        return []
+    interval, measured = contract.uncertainty["interval"], contract.uncertainty["measured_on"]
+    label = " (synthetic images)" if measured["synthetic"] else ""
+    lines = [
+        f"## Uncertainty{label}",
+        "",
+        f"Measured on {measured['num_images']} images of {measured['num_groups']} patients of the validation split.",
+        "",
+        f"- {interval['level']:.0%} of true scores lie within: "
+        + ", ".join(f"±{width:.1f} where it says {band}" for band, width in interval["half_widths"].items())
+        + ".",
+    ]
+    if change := contract.uncertainty.get("change"):
+        lines.append(
+            f"- A change between two visits above {change['value']:.1f} points is hardly the model's own error "
+            f"({change['level']:.0%}, {change['num_pairs']} pairs of visits)."
+        )
+    return [*lines, ""]
 
 
 def _share(scheme: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Is a bundle whole, does it answer here as it did when exported, and is it still the model that was trained?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def enclosing_run(bundle: Bundle) -> Run | None:
 def _compare(bundle: Bundle, run: Run, data: str | Path | None) -> dict[str, Any]:
     from tfderm.models import load
 
-    if run.contract != bundle.contract:
+    if run.contract != replace(bundle.contract, uncertainty={}):
         raise InputError(f"{bundle.path} was not exported from {run.path}: their contracts differ; give its own --run.")
     held_out = RunImages.open(run, data).held_out()
     reference = keras_outputs(load(run.model_path), held_out.batches())

@@ -7,6 +7,7 @@ import importlib
 
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
+from tfderm.metrics.change import smallest_detectable_change
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
 from tfderm.metrics.conformal import ConformalIntervals, conformal_quantile, repeated_coverage
 from tfderm.metrics.detection import (
@@ -53,6 +54,7 @@ __all__ = [
     "reliability_bins",
     "repeated_coverage",
     "severity_range",
+    "smallest_detectable_change",
 ]
 
 

@@ -94,7 +94,8 @@ class Predictor:
         """What a person is shown: values clipped to the contract's ranges, JSON-ready, without location maps.
 
         Returns:
-            Severity: {"severity", "unit", "band"}. Classification: {"label", "name", "probability", "probabilities"}.
+            Severity: {"severity", "unit", "band"}, and where the contract has intervals {"interval": [low, high],
+            "interval_level"}. Classification: {"label", "name", "probability", "probabilities"}.
         """
         return interpret(self.contract, self.predict(image))
 
@@ -106,7 +107,12 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
 
         output = contract.output("severity")
         score = float(np.clip(outputs[output.name].item(), *output.range))
-        return {"severity": score, "unit": output.unit, "band": severity_band(score)}
+        answer = {"severity": score, "unit": output.unit, "band": severity_band(score)}
+        if interval := contract.uncertainty.get("interval"):
+            half_width = interval["half_widths"][answer["band"]]
+            bounds = np.clip([score - half_width, score + half_width], *interval["limits"])
+            answer |= {"interval": [float(bound) for bound in bounds], "interval_level": interval["level"]}
+        return answer
     output = contract.output("probabilities")
     probabilities = np.clip(outputs[output.name], *output.range)
     label = contract.labels[int(np.argmax(probabilities))]
