@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for visit in visits:
         names = ", ".join(f"{name} {value}" for name, value in visit.items() if name not in ("pasi", "band") and value)
-        print(f"PASI {visit['pasi']:.1f}, {visit['band']}{f'  ({names})' if names else ''}")
+        print(f"PASI {visit['pasi']}, {visit['band']}{f'  ({names})' if names else ''}")
     return 0
 
 
@@ -103,7 +103,7 @@ def _visits_of_photographs(path: Path, bundle: Path) -> Iterator[dict[str, Any]]
             yield {
                 "patient_id": patient,
                 "visit": visit,
-                **_answer(round(pasi_from_region_scores(scores), 4)),
+                **_answer(round(pasi_from_region_scores(scores), 2)),
                 **{f"{region}_score": round(scores[region], 2) for region in REGIONS},
             }
 
