@@ -62,10 +62,13 @@ def test_report_gives_each_group_its_own_error_and_is_silent_on_small_ones():
         y_true=y_true,
         y_pred=y_true + np.where(sex == "male", 4.0, 1.0),
     )
+
+    def metadata(i, own_sex):
+        young = {"age": "15", "fitzpatrick": str(1 + i % 6)} if i < 30 else {"age": "", "fitzpatrick": "unsure"}
+        return {"sex": own_sex} | young
+
     records = [
-        Record(
-            image=f"{i}.png", patient_id=f"p{i // 2}", severity=y, metadata={"sex": s, "age": "15" if i < 30 else ""}
-        )
+        Record(f"{i}.png", f"p{i // 2}", severity=y, metadata=metadata(i, s))
         for i, (y, s) in enumerate(zip(y_true, sex, strict=True))
     ]
     report = subgroup_report(predictions, records, [uniform(66, 12, 16)] * n)
@@ -75,4 +78,5 @@ def test_report_gives_each_group_its_own_error_and_is_silent_on_small_ones():
     assert rows["other"]["metric"] is None and rows["other"]["n"] == 2
     assert [(row["value"], row["n"]) for row in report["attributes"]["age"]] == [("under 18", 30)]
     assert [row["value"] for row in report["attributes"]["skin tone, estimated (ITA)"]] == ["light"]
-    assert "Fitzpatrick skin type, as given" not in report["attributes"]
+    skin_types = report["attributes"]["Fitzpatrick skin type, as given"]
+    assert [(row["value"], row["n"]) for row in skin_types] == [("I and II", 10), ("III and IV", 10), ("V and VI", 10)]

@@ -16,6 +16,14 @@ from tfderm.pipeline.input_pipeline import scaled_boxes
 # Below these an interval over resampled patients says more about who was sampled than about the subgroup.
 SMALLEST_IMAGES = 30
 SMALLEST_GROUPS = 10
+_FITZPATRICK = {
+    "1": "I and II",
+    "2": "I and II",
+    "3": "III and IV",
+    "4": "III and IV",
+    "5": "V and VI",
+    "6": "V and VI",
+}
 _AGE_BANDS = ((18, "under 18"), (40, "18 to 39"), (60, "40 to 59"), (200, "60 and over"))
 
 
@@ -72,9 +80,10 @@ def _attributes(
         exposures.append(exposure(image))
     low, high = np.quantile(sharp, (0.25, 0.75))
     sharp_groups = np.where(sharp < low, "least sharp quarter", np.where(sharp > high, "sharpest quarter", "between"))
-    fitzpatrick, sex = given("fitzpatrick"), given("sex")
+    fitzpatrick = np.array([_FITZPATRICK.get(skin_type, "") for skin_type in given("fitzpatrick")], dtype=object)
+    sex = given("sex")
     return {
-        "Fitzpatrick skin type, as given": (sorted(set(fitzpatrick) - {""}), fitzpatrick),
+        "Fitzpatrick skin type, as given": (sorted(set(_FITZPATRICK.values())), fitzpatrick),
         "skin tone, estimated (ITA)": (
             [name for name, _ in ITA_GROUPS],
             np.array([ita_group(angle) for angle in angles], dtype=object),
