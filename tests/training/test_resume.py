@@ -83,7 +83,14 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(psoriasis, uninte
 
 def test_ctrl_c_exits_75_and_names_the_command_that_continues(psoriasis, uninterrupted, tmp_path):
     run = tmp_path / "stopped"
-    process = subprocess.Popen(command(psoriasis, run), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command(psoriasis, run),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell that runs the tests in the background ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + TIMEOUT
     while not (run / "history.csv").is_file() and time.monotonic() < deadline:
         time.sleep(0.01)
