@@ -35,18 +35,18 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", weight_decay=0.0):
             features=scaled(256, width),
             bottleneck=scaled(64, width),
             kernel_regularizer=regularizer,
-            dtype="float32",
+            dtype=keras.config.floatx(),
             name="score_refine",
         )(feature_maps)
     else:
-        score = keras.layers.Dense(1, dtype="float32", name="score")
+        score = keras.layers.Dense(1, dtype=keras.config.floatx(), name="score")
         averages = [
             keras.layers.GlobalAveragePooling2D(name=f"average_{stride}")(tensor)
             for stride, tensor in zip(STRIDES, feature_maps, strict=True)
         ]
         scores, location_maps = keras.layers.Concatenate(name="scores")([score(average) for average in averages]), []
     severity = keras.layers.Dense(
-        1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), dtype="float32", name="severity"
+        1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), dtype=keras.config.floatx(), name="severity"
     )(scores)
     named_maps = {f"location_map_{s}": location_map for s, location_map in zip(STRIDES, location_maps, strict=False)}
     return keras.Model(image, {"severity": severity, **named_maps}, name="psenet")

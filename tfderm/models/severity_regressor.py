@@ -30,5 +30,5 @@ def severity_regressor(image_size=(800, 1024), backbone="resnet50", weight_decay
     else:
         raise ValueError(f"`backbone` must be one of resnet50, inception_bn. Received: backbone={backbone!r}")
     features = keras.layers.GlobalAveragePooling2D(name="average")(maps[-1])
-    severity = keras.layers.Dense(1, dtype="float32", name="severity")(features)
+    severity = keras.layers.Dense(1, dtype=keras.config.floatx(), name="severity")(features)
     return keras.Model(image, {"severity": severity}, name="severity_regressor")

@@ -31,6 +31,7 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
     """
     steps = len(training.order(0))
     compile_model(model, recipe, steps)
+    _create_variables(model, training)
     checkpoint = run.checkpoints / CHECKPOINT
     for leftover in run.checkpoints.glob(".*"):
         leftover.unlink()
@@ -56,6 +57,16 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
     if progress.best_weights is not None:
         for variable, value in zip(model.variables, progress.best_weights, strict=True):
             variable.assign(value)
+
+
+def _create_variables(model: keras.Model, training: InputPipeline) -> None:
+    """Variables of optimizer, losses and metrics. Left to the first step, TensorFlow would trace that step twice."""
+    model.optimizer.build(model.trainable_variables)
+    image, targets, *_ = next(iter(training.dataset()))
+    outputs = model(image)
+    model.compute_loss(image, targets, outputs)
+    model.compute_metrics(image, targets, outputs)
+    model.reset_metrics()
 
 
 def _epoch(model, recipe, training, validation, epoch, steps, interrupt) -> dict[str, float]:
