@@ -36,3 +36,19 @@ def psoriasis(tmp_path_factory) -> Path:
     from tfderm.datasets.synthetic.psoriasis import generate
 
     return generate(tmp_path_factory.mktemp("data") / "psoriasis", num_patients=10, image_size=(64, 80), seed=1)
+
+
+@pytest.fixture(scope="session")
+def coloured(tmp_path_factory) -> Path:
+    """Manifest of 90 coloured images, 24x30 pixels, in the classes of the recipe `cnd`."""
+    from PIL import Image
+    from small_models import colour_images
+
+    folder = tmp_path_factory.mktemp("data") / "coloured"
+    folder.mkdir()
+    rows = ["image,patient_id,label"]
+    for index, (image, label) in enumerate(zip(*colour_images(90, (24, 30), seed=4), strict=True)):
+        Image.fromarray(image).save(folder / f"{index}.png")
+        rows.append(f"{index}.png,p{index},{('nv', 'bkl', 'mel')[label]}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder / "manifest.csv"

@@ -12,7 +12,7 @@ from PIL import Image
 from tfderm.cli import main
 from tfderm.files import write_csv
 
-TINY = ["--set", "epochs=1", "image_size=(64,80)", "batch_size=4", "model_options.width=0.125"]
+TINY = ["--set", "epochs=1", "image_size=(32,32)", "batch_size=4", "model_options.filters=(4,8)"]
 
 
 @pytest.fixture
@@ -24,7 +24,8 @@ def photographs(tmp_path):
     rows = []
     for index in range(8):
         Image.fromarray(rng.integers(0, 256, (64, 80, 3), np.uint8)).save(folder / "images" / f"{index}.png")
-        rows.append({"image": f"images/{index}.png", "patient_id": f"p{index}", "severity": 2 * index})
+        label = ("nv", "bkl", "mel")[index % 3]
+        rows.append({"image": f"images/{index}.png", "patient_id": f"p{index}", "severity": 2 * index, "label": label})
     write_csv(folder / "manifest.csv", list(rows[0]), rows)
     return folder, rows
 
@@ -43,7 +44,13 @@ def refused(capsys, *arguments, status=2):
 
 
 def train(folder, tmp_path):
-    return "train", "psenet:demo", "--data", folder / "manifest.csv", "-o", tmp_path / "run", *TINY
+    """Train on the scores; for input that is refused before anything is computed."""
+    return "train", "psenet:demo", "--data", folder / "manifest.csv", "-o", tmp_path / "run"
+
+
+def train_small(folder, tmp_path):
+    """Train a network of two stages on the labels."""
+    return "train", "cnd", *train(folder, tmp_path)[2:], *TINY
 
 
 def test_missing_column(photographs, tmp_path, capsys):
@@ -90,7 +97,7 @@ def test_box_outside_its_image(photographs, tmp_path, capsys):
 def test_patient_in_two_folds(photographs, tmp_path, capsys):
     folder, rows = photographs
     rewrite(folder, [*rows[:7], {**rows[7], "patient_id": "p0"}])
-    assert main([str(argument) for argument in train(folder, tmp_path)]) == 0
+    assert main([str(argument) for argument in train_small(folder, tmp_path)]) == 0
     splits = tmp_path / "run" / "splits.csv"
     lines = splits.read_text().splitlines()
     place = next(index for index, line in enumerate(lines) if line.startswith("images/7.png"))
@@ -100,7 +107,7 @@ def test_patient_in_two_folds(photographs, tmp_path, capsys):
     assert main(["data", "check", str(folder), "--splits", str(splits)]) == 1
     assert "p0" in capsys.readouterr().out
     (tmp_path / "run" / "model.keras").unlink()
-    message = refused(capsys, *train(folder, tmp_path), "--resume")
+    message = refused(capsys, *train_small(folder, tmp_path), "--resume")
     assert "p0" in message and "train" in message and "test" in message
 
 
@@ -111,7 +118,7 @@ def test_a_damaged_image_is_left_out_by_name_and_named_by_check(photographs, tmp
     path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:700])
     assert main(["data", "check", str(folder)]) == 1
     assert "images/5.png" in capsys.readouterr().out
-    assert main([str(argument) for argument in train(folder, tmp_path)]) == 0
+    assert main([str(argument) for argument in train_small(folder, tmp_path)]) == 0
     assert "left out 1 of 8" in capsys.readouterr().err
     assert "images/5.png" in (tmp_path / "run" / "left_out.csv").read_text()
     assert "images/5.png" not in (tmp_path / "run" / "splits.csv").read_text()
@@ -141,7 +148,7 @@ def test_unwritable_output(photographs, tmp_path, capsys):
 
 def test_export_of_an_untrained_run_and_a_model_of_another_version(photographs, tmp_path, capsys):
     folder, _ = photographs
-    assert main([str(argument) for argument in train(folder, tmp_path)]) == 0
+    assert main([str(argument) for argument in train_small(folder, tmp_path)]) == 0
     run = tmp_path / "run"
     trained = (run / "model.keras").read_bytes()
     (run / "model.keras").write_bytes(trained[: len(trained) // 2])
@@ -155,7 +162,7 @@ def test_export_of_an_untrained_run_and_a_model_of_another_version(photographs, 
 
 def test_int8_without_representative_data(photographs, tmp_path, capsys):
     folder, _ = photographs
-    assert main([str(argument) for argument in train(folder, tmp_path)]) == 0
+    assert main([str(argument) for argument in train_small(folder, tmp_path)]) == 0
     shutil.rmtree(folder)
     message = refused(capsys, "export", tmp_path / "run", "--scheme", "static_wi8_ai8")
     assert "manifest.csv" in message

@@ -4,8 +4,6 @@ import json
 import shutil
 
 import pytest
-from PIL import Image
-from small_models import colour_images
 
 from tfderm.cli import main
 from tfderm.recipes import get_recipe
@@ -15,22 +13,10 @@ from tfderm.training import train
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Manifest of 90 coloured images in the classes of the recipe `cnd`."""
-    folder = tmp_path_factory.mktemp("colours")
-    rows = ["image,patient_id,label"]
-    for index, (image, label) in enumerate(zip(*colour_images(90, (24, 30), seed=4), strict=True)):
-        Image.fromarray(image).save(folder / f"{index}.png")
-        rows.append(f"{index}.png,p{index},{('nv', 'bkl', 'mel')[label]}")
-    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
-    return folder / "manifest.csv"
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory, data):
-    settings = ["image_size=(32,32)", "model_options.image_size=(32,32)", "model_options.filters=(8,16)", "epochs=3"]
+def run_folder(tmp_path_factory, coloured):
+    settings = ["image_size=(32,32)", "model_options.filters=(8,16)", "epochs=3"]
     folder = tmp_path_factory.mktemp("runs") / "run"
-    train(get_recipe("cnd").with_settings(settings), data=str(data), output=folder)
+    train(get_recipe("cnd").with_settings(settings), data=str(coloured), output=folder)
     return folder
 
 
@@ -90,15 +76,15 @@ def test_static_int8_of_a_run_is_calibrated_on_its_training_images(run_folder):
     assert 8 <= len(images) <= 64 and {splits[image] for image in images} == {"train"}
 
 
-def test_predict_gives_a_label_with_probabilities(bundle_folder, data, capsys):
-    image = data.parent / "0.png"
+def test_predict_gives_a_label_with_probabilities(bundle_folder, coloured, capsys):
+    image = coloured.parent / "0.png"
     assert main(["predict", str(bundle_folder), str(image), "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out).values()
     assert answer["label"] in ("nv", "bkl", "mel")
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert main(["predict", str(bundle_folder), str(image)]) == 0
     assert "Not a medical device" in capsys.readouterr().out
-    assert main(["predict", str(bundle_folder), str(data)]) == 2
+    assert main(["predict", str(bundle_folder), str(coloured)]) == 2
     assert "not a readable image" in capsys.readouterr().err
 
 
@@ -114,7 +100,7 @@ def test_data_that_is_gone_is_one_line(run_folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_psenet_goes_the_whole_way(tmp_path, psoriasis, capsys):
-    settings = ["image_size=(64,80)", "model_options.image_size=(64,80)", "model_options.width=0.125"]
+    settings = ["image_size=(64,80)", "model_options.width=0.125"]
     recipe = get_recipe("psenet:demo").with_settings([*settings, "epochs=8", "batch_size=8"])
     train(recipe, data=str(psoriasis), output=tmp_path / "run")
     int8 = tmp_path / "run" / "bundles" / "static_wi8_ai8"

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -14,88 +15,103 @@ from tfderm import models
 from tfderm.run import Run
 
 TIMEOUT = 300
-SETTINGS = ["epochs=4", "image_size=(64,80)", "batch_size=8", "model_options.width=0.125", "augmentation.rotation=5"]
+EPOCHS = 12
+SETTINGS = [f"epochs={EPOCHS}", "image_size=(32,32)", "batch_size=8", "model_options.filters=(8,16)"]
 
 
-def command(data, output, *more):
-    return [
-        sys.executable, "-m", "tfderm", "train", "psenet:demo", "--data", str(data), "-o", str(output),
-        "--set", *SETTINGS, *more,
-    ]  # fmt: skip
+def arguments(data, output, *more):
+    return ["train", "cnd", "--data", str(data), "-o", str(output), "--set", *SETTINGS, *more]
 
 
-def finish(arguments: list[str]) -> None:
-    subprocess.run(arguments, check=True, capture_output=True, timeout=TIMEOUT)
+def start(script: list[str], **options) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, *script], stderr=subprocess.PIPE, text=True, start_new_session=True, **options
+    )
+
+
+def finish(data, output, *more) -> None:
+    script = [sys.executable, "-m", "tfderm", *arguments(data, output, *more)]
+    subprocess.run(script, check=True, capture_output=True, timeout=TIMEOUT)
 
 
 def history(run: Path) -> list[str]:
     return (run / "history.csv").read_text().splitlines()
 
 
-def variables(run: Path) -> list[np.ndarray]:
-    return [np.asarray(variable) for variable in models.load(Run.open(run).model_path).variables]
+def weights(run: Path) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in models.load(Run.open(run).model_path).weights]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(psoriasis, tmp_path_factory):
-    run = tmp_path_factory.mktemp("runs") / "whole"
-    finish(command(psoriasis, run))
-    return run
-
-
-def kill_when(process, condition):
+def wait_for_epochs(run: Path, count: int, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + TIMEOUT
-    while not condition():
+    while not (run / "history.csv").is_file() or len(history(run)) <= count:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
-def test_resume_after_sigkill_gives_the_same_losses_and_weights(psoriasis, uninterrupted, tmp_path):
+@pytest.fixture(scope="module")
+def uninterrupted(coloured, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    finish(coloured, run)
+    return run
+
+
+KILLED_BEFORE_THE_SECOND_RENAME = """
+    import os, signal, sys
+    from tfderm import files
+    from tfderm.cli import main
+    replace, checkpoints = os.replace, []
+    def replace_or_die(source, target):
+        if str(target).endswith("latest.npz"):
+            checkpoints.append(target)
+            if len(checkpoints) == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+    files.os.replace = replace_or_die
+    main(sys.argv[1:])
+"""
+
+
+def test_resume_after_sigkill_gives_the_same_losses_and_weights(coloured, uninterrupted, tmp_path):
     run = tmp_path / "killed"
-    moments = [
-        lambda: (run / "history.csv").is_file() and len(history(run)) >= 2,  # between two epochs
-        lambda: any(run.glob("checkpoints/.latest*")),  # while a checkpoint is being written
-    ]
-    resume = []
-    for moment in moments:
-        process = subprocess.Popen(
-            command(psoriasis, run, *resume), stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        kill_when(process, moment)
-        assert not (run / "model.keras").exists()
-        resume = ["--resume"]
-    finish(command(psoriasis, run, "--resume"))
+    between_epochs = start(["-m", "tfderm", *arguments(coloured, run)])
+    wait_for_epochs(run, 2, between_epochs)
+    os.killpg(between_epochs.pid, signal.SIGKILL)
+    between_epochs.wait()
+    epochs = len(history(run)) - 1
+
+    script = textwrap.dedent(KILLED_BEFORE_THE_SECOND_RENAME)
+    in_a_checkpoint = start(["-c", script, *arguments(coloured, run, "--resume")])
+    in_a_checkpoint.communicate(timeout=TIMEOUT)
+    assert in_a_checkpoint.returncode == -signal.SIGKILL
+    assert list(run.glob("checkpoints/.latest*"))  # written, and never renamed
+    assert epochs < len(history(run)) <= EPOCHS and not (run / "model.keras").exists()
+
+    finish(coloured, run, "--resume")
     assert history(run) == history(uninterrupted)
-    for resumed, whole in zip(variables(run), variables(uninterrupted), strict=True):
+    for resumed, whole in zip(weights(run), weights(uninterrupted), strict=True):
         np.testing.assert_array_equal(resumed, whole)
     assert not list(run.glob("**/.*"))
 
 
-def test_the_same_seed_gives_the_same_run_and_another_does_not(psoriasis, uninterrupted, tmp_path):
-    finish(command(psoriasis, tmp_path / "same"))
+def test_the_same_seed_gives_the_same_run_and_another_does_not(coloured, uninterrupted, tmp_path):
+    finish(coloured, tmp_path / "same")
     assert history(tmp_path / "same") == history(uninterrupted)
-    finish(command(psoriasis, tmp_path / "other", "--seed", "1"))
+    finish(coloured, tmp_path / "other", "--seed", "1")
     assert history(tmp_path / "other") != history(uninterrupted)
 
 
-def test_ctrl_c_exits_75_and_names_the_command_that_continues(psoriasis, uninterrupted, tmp_path):
+def test_ctrl_c_exits_75_and_names_the_command_that_continues(coloured, uninterrupted, tmp_path):
     run = tmp_path / "stopped"
-    process = subprocess.Popen(
-        command(psoriasis, run),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A shell that runs the tests in the background ignores Ctrl-C, and its children inherit that.
+    # A shell that runs the tests in the background ignores Ctrl-C, and its children inherit that.
+    process = start(
+        ["-m", "tfderm", *arguments(coloured, run)],
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + TIMEOUT
-    while not (run / "history.csv").is_file() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for_epochs(run, 1, process)
     process.send_signal(signal.SIGINT)
     message = process.communicate(timeout=TIMEOUT)[1]
     assert process.returncode == 75 and f"--resume -o {run}" in message
-    finish(command(psoriasis, run, "--resume"))
+    finish(coloured, run, "--resume")
     assert history(run) == history(uninterrupted)

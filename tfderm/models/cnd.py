@@ -48,5 +48,7 @@ def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 128), dropout=0.3
             tensor = convolution(tensor, channels, 3, 1, f"conv{stage}{layer}")
         averages.append(keras.layers.GlobalAveragePooling2D(name=f"average{stage}")(tensor))
     features = keras.layers.Dropout(dropout, name="dropout")(keras.layers.Concatenate(name="features")(averages))
-    output = keras.layers.Dense(num_classes, activation="softmax", dtype=keras.config.floatx(), name="probabilities")(features)
+    output = keras.layers.Dense(num_classes, activation="softmax", dtype=keras.config.floatx(), name="probabilities")(
+        features
+    )
     return keras.Model(image, {"probabilities": output}, name="cnd")

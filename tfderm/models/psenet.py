@@ -46,7 +46,10 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", weight_decay=0.0):
         ]
         scores, location_maps = keras.layers.Concatenate(name="scores")([score(average) for average in averages]), []
     severity = keras.layers.Dense(
-        1, kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)), dtype=keras.config.floatx(), name="severity"
+        1,
+        kernel_initializer=keras.initializers.Constant(1 / len(STRIDES)),
+        dtype=keras.config.floatx(),
+        name="severity",
     )(scores)
     named_maps = {f"location_map_{s}": location_map for s, location_map in zip(STRIDES, location_maps, strict=False)}
     return keras.Model(image, {"severity": severity, **named_maps}, name="psenet")
