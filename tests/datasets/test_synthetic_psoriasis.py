@@ -280,6 +280,7 @@ def check_difficulty(seed: int, image_size: tuple[int, int], num_trees: int) -> 
     assert np.mean(y == 0) > 0.02
 
 
+@pytest.mark.slow
 def test_difficulty():
     check_difficulty(0, (100, 128), num_trees=60)
 

@@ -79,6 +79,7 @@ def test_metrics_in_a_compiled_fit():
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="this is the run under JAX")
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+@pytest.mark.slow
 def test_under_jax():
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]
