@@ -17,6 +17,7 @@ VERBS = {
     "evaluate": "evaluate a run beside trivial baselines",
     "detect": "find lesions: COCO results, and boxes for a manifest that has none",
     "cross-validate": "train and evaluate every fold",
+    "reproduce": "a paper's result tables and figures, ours beside its own",
     "export": "write a verified bundle: Run -> Bundle",
     "verify": "check a bundle against its golden vectors and its trained model",
     "benchmark": "latency, memory, size and operations of bundles",

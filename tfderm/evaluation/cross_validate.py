@@ -53,7 +53,7 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
             raise InputError(f"{path.parent} was trained on other data than {source}; choose another folder.")
     runs = [run_fold(recipe, fold, data=data, output=output) for fold in range(recipe.folds)]
     results = [read_json(run.path / "metrics.json") for run in runs]
-    pooled = score(_pool([read_predictions(run.path / "predictions.csv", run.recipe) for run in runs]), recipe.seed)
+    pooled = score(pooled_predictions(runs), recipe.seed)
     metrics = task_metrics(recipe.task, len(recipe.labels))
     values = {name: [result["model"][name]["value"] for result in results] for name in metrics}
     summary = {
@@ -108,7 +108,13 @@ def run_fold(recipe: Recipe, fold: int, *, data: str | None = None, output: Path
     return run
 
 
-def _pool(folds: list[Predictions]) -> Predictions:
+def pooled_predictions(runs: list[Run]) -> Predictions:
+    """All held-out images of evaluated folds, each predicted by the model of its own fold.
+
+    Raises:
+        InputError: an image was held out twice, or a fold was not evaluated.
+    """
+    folds = [read_predictions(run.path / "predictions.csv", run.recipe) for run in runs]
     images = [image for fold in folds for image in fold.images]
     if len(set(images)) != len(images):
         raise InputError("An image was held out by two folds: they come from different splits; use another folder.")

@@ -36,9 +36,14 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
     drawn = [_training_curves(evaluated.run.path / "history.csv")]
     drawn += task.draw(evaluated.predictions, result)
     drawn += _photographs(evaluated, task)
+    return save_figures([item for item in drawn if item], result["synthetic"], folder)
+
+
+def save_figures(drawn: Sequence[tuple], synthetic: bool, folder: Path) -> list[dict[str, str]]:
+    """Write (file stem, title, caption, figure) each as PNG, synthetic ones marked; returns as `draw_figures`."""
     entries = []
-    for name, title, caption, figure in [item for item in drawn if item]:
-        data = " — synthetic data" if result["synthetic"] else ""
+    for name, title, caption, figure in drawn:
+        data = " — synthetic data" if synthetic else ""
         figure.suptitle(title + data, fontsize=11)
         figure.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
         entries.append({"file": f"{name}.png", "title": title + data, "caption": caption})
@@ -116,7 +121,7 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
     if not names:
         figure, axes = new_figure(2.6 * len(rows), 3.0, 1, len(rows))
         for axis, image, row in zip(axes[0], images, rows, strict=True):
-            _show(axis, image)
+            show(axis, image)
             axis.set_title(caption_of(evaluated.predictions, row), fontsize=8)
             if evaluated.predictions.task == "detection":
                 _draw_boxes(axis, evaluated.records[row], image_size)
@@ -127,11 +132,11 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
     height = cell * image_size[0] / image_size[1] + 0.22
     figure, axes = new_figure(cell * (len(names) + 1), height * len(rows) + 0.6, len(rows), len(names) + 1)
     for index, row in enumerate(rows):
-        _show(axes[index, 0], images[index])
+        show(axes[index, 0], images[index])
         axes[index, 0].set_title(caption_of(evaluated.predictions, row), fontsize=8)
         _draw_boxes(axes[index, 0], records[index], image_size)
         for axis, (name, stride) in zip(axes[index, 1:], names.items(), strict=True):
-            _show(axis, np.repeat(images[index].mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2))
+            show(axis, np.repeat(images[index].mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2))
             picture = axis.imshow(
                 _bicubic(maps[name][index, :, :, 0], stride, image_size), cmap="viridis", vmin=0, vmax=1, alpha=0.6
             )
@@ -143,8 +148,9 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
     return figure
 
 
-def _show(axis: "Axes", image: np.ndarray) -> None:
-    axis.imshow(image)
+def show(axis: "Axes", image: np.ndarray, **options) -> None:
+    """Draw an image without ticks and frame; `options` as `Axes.imshow` takes them."""
+    axis.imshow(image, **options)
     axis.set_xticks([])
     axis.set_yticks([])
     axis.spines[:].set_visible(False)

@@ -14,9 +14,9 @@ def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
     """(file stem, title, caption, figure) of each figure."""
     return [
         _scatter(predictions),
-        _errors_by_range(predictions),
-        _mae_by_range(predictions, result),
-        _distribution(predictions),
+        errors_by_range(predictions),
+        mae_by_range(predictions, result),
+        distribution(predictions),
     ]
 
 
@@ -46,7 +46,7 @@ def _scatter(p: Predictions):
     return "scatter", "Predicted and true score", caption, figure
 
 
-def _errors_by_range(p: Predictions):
+def errors_by_range(p: Predictions):
     """Paper 1, figure 5 and the left half of figure 7."""
     ranges = severity_range(p.y_true)
     colours = predictor_colours(list(p.baselines))
@@ -78,7 +78,7 @@ def _errors_by_range(p: Predictions):
     return "errors_by_range", "Absolute error by score range", caption, figure
 
 
-def _mae_by_range(p: Predictions, result: dict[str, Any]):
+def mae_by_range(p: Predictions, result: dict[str, Any]):
     """Paper 1, figure 6 and the right half of figure 7."""
     colours = predictor_colours(list(p.baselines))
     figure, axes = new_figure(7.6, 3.6)
@@ -110,7 +110,7 @@ def _label_ranges(axis, p: Predictions) -> None:
     axis.legend(frameon=False, fontsize=8, loc="upper left")
 
 
-def _distribution(p: Predictions):
+def distribution(p: Predictions):
     """Paper 1, figure 4, of the evaluated photographs."""
     figure, axes = new_figure(6.0, 3.0)
     axis = axes[0, 0]

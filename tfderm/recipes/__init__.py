@@ -1,4 +1,4 @@
-"""One file per paper, found by file name; each defines `RECIPE` and `VARIANTS`."""
+"""One file per paper, found by file name; each defines `RECIPE` and `VARIANTS`, some `TABLES` and `QUICK`."""
 
 import importlib
 import pkgutil
@@ -26,6 +26,28 @@ def get_recipe(name: str) -> Recipe:
         if variant in module.VARIANTS:
             return module.VARIANTS[variant]
     raise InputError(f"No recipe {name!r}. There are: {', '.join(list_recipes())}")
+
+
+def get_tables(name: str, quick: bool = False) -> dict[str, dict[str, Recipe]]:
+    """The paper's result tables as recipes: title -> method -> recipe, the paper's own method in every table.
+
+    Args:
+        name: of a recipe whose file has `TABLES`.
+        quick: the small forms that the file's `QUICK` gives by model.
+
+    Raises:
+        InputError: the recipe is unknown or has no tables.
+    """
+    recipe = get_recipe(name)
+    module = _module(name.partition(":")[0])
+    if not hasattr(module, "TABLES"):
+        raise InputError(f"Recipe {recipe.name} has no tables to reproduce.")
+
+    def row(variant: str) -> Recipe:
+        chosen = module.VARIANTS[variant] if variant else module.RECIPE
+        return chosen.with_settings(module.QUICK[chosen.model]) if quick else chosen
+
+    return {title: {method: row(variant) for method, variant in rows.items()} for title, rows in module.TABLES.items()}
 
 
 def _module(name: str):

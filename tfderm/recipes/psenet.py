@@ -52,7 +52,7 @@ VARIANTS = {
     "fp": _row("fp", 3.27, 0.7132, "none", **_FEATURE_PYRAMID),
     "fp_siamese": _row("fp_siamese", 3.03, 0.7376, "random", **_FEATURE_PYRAMID),
     "single": _row("single", 2.76, 0.7696, "none"),
-    "all_pairs": replace(RECIPE, name="psenet:all_pairs", pairs="all"),
+    "all_pairs": replace(RECIPE, name="psenet:all_pairs", pairs="all", claim={}),
     "demo": replace(
         RECIPE,
         name="psenet:demo",
@@ -63,4 +63,29 @@ VARIANTS = {
         learning_rate=2e-3,
         learning_rate_schedule="cosine",
     ),
+}
+
+# Rows of the paper's tables: what it calls the method -> variant, "" for the recipe itself.
+TABLES = {
+    "Table 1, comparison with baselines": {
+        "ResNet-50": "resnet50",
+        "ResNet-50, siamese": "resnet50_siamese",
+        "GoogLeNet-v2": "inception_bn",
+        "GoogLeNet-v2, siamese": "inception_bn_siamese",
+        "PSENet": "",
+    },
+    "Table 2, ablation": {
+        "PSENet, fp": "fp",
+        "PSENet, srm": "single",
+        "PSENet, fp, siamese": "fp_siamese",
+        "PSENet, srm, siamese": "",
+        "ours: srm, all pairs of a batch": "all_pairs",
+    },
+}
+
+# Small enough for minutes on two cores: narrow networks, or few pixels for those that have no width.
+_SMALL = ["folds=3", "epochs=14", "learning_rate=2e-3", "learning_rate_schedule=cosine"]
+QUICK = {
+    "psenet": [*_SMALL, "image_size=(100,128)", "model_options.width=0.25"],
+    "severity_regressor": [*_SMALL, "image_size=(64,80)", "learning_rate=5e-4", "epochs=8"],
 }

@@ -59,7 +59,7 @@ def train(
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
     keras.utils.set_random_seed(recipe.seed)
-    model = _create_model(recipe, recipe.precision)
+    model = build_model(recipe, recipe.precision)
     if resume:
         splits = run.splits
         if run.environment["data"]["fingerprint"] != corpus.fingerprint:
@@ -77,7 +77,7 @@ def train(
         f"{model.count_params():,} parameters, {keras.backend.backend()} backend",
         file=sys.stderr,
     )
-    strides = [spec.stride for spec in run.contract.outputs_of_kind("location_map")]
+    strides = map_strides(model)
     if not resume:
         _start_from(model, recipe, part["train"], initial)
     fit(
@@ -98,7 +98,7 @@ def _model_options(recipe: Recipe) -> dict:
     return options | ({"num_classes": len(recipe.labels)} if recipe.labels else {})
 
 
-def _create_model(recipe: Recipe, precision: str) -> keras.Model:
+def build_model(recipe: Recipe, precision: str) -> keras.Model:
     """A fresh model that computes in `precision`; its variables are float32 in any."""
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -108,11 +108,16 @@ def _create_model(recipe: Recipe, precision: str) -> keras.Model:
         keras.config.set_dtype_policy(usual)
 
 
+def map_strides(model: keras.Model) -> list[int]:
+    """Strides of the location maps that a model predicts; empty for none."""
+    return [int(name.rsplit("_", 1)[1]) for name in model.output if name.startswith("location_map_")]
+
+
 def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
     """The trained model as evaluation and export take it."""
     if recipe.precision == "float32":
         return model
-    twin = _create_model(recipe, "float32")
+    twin = build_model(recipe, "float32")
     twin.set_weights(model.get_weights())
     return twin
 

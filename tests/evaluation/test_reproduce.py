@@ -1,0 +1,87 @@
+"""A paper's tables from small trainings: what stands in them, and that a second run trains nothing."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from tfderm.errors import InputError
+from tfderm.evaluation.reproduce import reproduce
+from tfderm.recipes import get_recipe, get_tables
+
+TINY = [
+    "image_size=(64,80)", "model_options.width=0.125", "epochs=1", "folds=2", "batch_size=8", "seed=3",
+]  # fmt: skip
+
+
+def test_tables_of_the_paper_name_every_row_with_its_claim():
+    tables = get_tables("psenet")
+    claims = {
+        title: {method: (recipe.claim.get("mae"), recipe.claim.get("pair_accuracy")) for method, recipe in rows.items()}
+        for title, rows in tables.items()
+    }
+    assert claims["Table 1, comparison with baselines"] == {
+        "ResNet-50": (3.50, 0.6936),
+        "ResNet-50, siamese": (3.30, 0.7008),
+        "GoogLeNet-v2": (3.92, 0.7036),
+        "GoogLeNet-v2, siamese": (3.25, 0.7072),
+        "PSENet": (2.21, 0.7787),
+    }
+    assert claims["Table 2, ablation"] == {
+        "PSENet, fp": (3.27, 0.7132),
+        "PSENet, srm": (2.76, 0.7696),
+        "PSENet, fp, siamese": (3.03, 0.7376),
+        "PSENet, srm, siamese": (2.21, 0.7787),
+        "ours: srm, all pairs of a batch": (None, None),
+    }
+    for rows in tables.values():
+        for method, recipe in rows.items():
+            assert (recipe.pairs == "none") == (
+                "siamese" not in method and "pairs" not in method and method != "PSENet"
+            )
+            assert (recipe.model_options.get("head") == "fp") == ("fp" in method)
+
+
+def test_quick_changes_size_and_not_the_method():
+    for quick, full in zip(get_tables("psenet", quick=True).values(), get_tables("psenet").values(), strict=True):
+        for method, recipe in quick.items():
+            assert recipe.name == full[method].name and recipe.pairs == full[method].pairs
+            assert recipe.folds == 3 and recipe.image_size[0] <= 100
+
+
+def test_a_recipe_without_tables_is_refused():
+    with pytest.raises(InputError, match="cnd has no tables"):
+        get_tables("cnd")
+
+
+@pytest.mark.slow
+def test_reproduction_compares_every_row_on_the_same_photographs(psoriasis, tmp_path, capsys):
+    own, ablated = get_recipe("psenet").with_settings(TINY), get_recipe("psenet:fp").with_settings(TINY)
+    tables = {"Table 1": {"without": ablated, "PSENet": own}, "Table 2": {"fp": ablated, "srm": own}}
+    result = reproduce(tables, data=str(psoriasis), output=tmp_path / "out")
+    assert "[1/4] psenet:fp, fold 0; about" in capsys.readouterr().err
+    errors = {}
+    for name in ("psenet", "psenet-fp"):
+        rows = []
+        for fold in (0, 1):
+            with open(tmp_path / "out/rows" / name / f"fold-{fold}/predictions.csv", newline="") as file:
+                rows += list(csv.DictReader(file))
+        errors[name] = {row["image"]: abs(float(row["y_true"]) - float(row["y_pred"])) for row in rows}
+    assert errors["psenet"].keys() == errors["psenet-fp"].keys()
+    difference = np.mean([errors["psenet"][image] - errors["psenet-fp"][image] for image in errors["psenet"]])
+    assert result["own_method"] == "psenet"
+    assert result["rows"]["psenet:fp"]["difference"]["mae"]["value"] == pytest.approx(difference)
+    assert result["rows"]["psenet"]["pooled"]["mae"]["value"] == pytest.approx(np.mean(list(errors["psenet"].values())))
+    text = (tmp_path / "out/reproduction.md").read_text()
+    assert "3.27" in text and "2.21" in text and "Synthetic" in text
+    assert [figure["title"].split(".")[0][:8] for figure in result["figures"]] == [
+        f"Figure {n}" for n in (3, 4, 5, 6, 8)
+    ]
+    for figure in result["figures"]:
+        assert (tmp_path / "out/figures" / figure["file"]).stat().st_size > 1000
+
+    models = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("rows/*/*/model.keras")}
+    again = reproduce(tables, data=str(psoriasis), output=tmp_path / "out")
+    assert again == json.loads((tmp_path / "out/reproduction.json").read_text()) == result
+    assert models == {path: path.stat().st_mtime_ns for path in models}

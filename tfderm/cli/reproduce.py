@@ -1,0 +1,39 @@
+"""`tfderm reproduce RECIPE`: a paper's tables and figures, ours beside its own."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers) -> None:
+    parser = subparsers.add_parser(
+        "reproduce",
+        help="a paper's result tables and figures, ours beside its own",
+        description="Cross-validate every row of a paper's tables and write reproduction.md with tables and figures. "
+        "Finished folds are kept, a stopped one continues.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE")
+    parser.add_argument("--data", metavar="SRC", help="manifest CSV or folder (default: the recipe's own data)")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-reproduction")
+    parser.add_argument("--quick", action="store_true", help="small networks and images, fewer folds: minutes")
+    parser.add_argument("--json", action="store_true", help="print reproduction.json")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tfderm.cli.backend import start_keras
+    from tfderm.recipes import get_tables
+
+    tables = get_tables(arguments.recipe, arguments.quick)
+    start_keras()
+    import json
+
+    from tfderm.evaluation.reproduce import reproduce
+
+    quick = "-quick" if arguments.quick else ""
+    output = arguments.output or Path("runs") / f"{arguments.recipe}-reproduction{quick}"
+    result = reproduce(tables, data=arguments.data, output=output)
+    if arguments.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        print((output / "reproduction.md").read_text(encoding="utf-8"))
+    return 0
