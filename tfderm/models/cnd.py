@@ -2,6 +2,7 @@
 
 import keras
 
+from tfderm.models.convolution import convolution
 from tfderm.models.normalization import image_input, normalize
 
 
@@ -25,27 +26,13 @@ def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 128), dropout=0.3
     """
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
 
-    def convolution(tensor, channels, kernel_size, strides, name):
-        tensor = keras.layers.Conv2D(
-            channels,
-            kernel_size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            kernel_regularizer=regularizer,
-            name=name,
-        )(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(tensor)
-        return keras.layers.ReLU(name=f"{name}_relu")(tensor)
-
     image = image_input(image_size)
-    tensor = convolution(normalize(image), filters[0], 7, 4, "conv1")
+    tensor = convolution(normalize(image), filters[0], 7, name="conv1", strides=4, regularizer=regularizer)
     averages = [keras.layers.GlobalAveragePooling2D(name="average1")(tensor)]
     for stage, channels in enumerate(filters[1:], start=2):
         tensor = keras.layers.MaxPooling2D(2, name=f"pool{stage - 1}")(tensor)
         for layer in "ab":
-            tensor = convolution(tensor, channels, 3, 1, f"conv{stage}{layer}")
+            tensor = convolution(tensor, channels, 3, name=f"conv{stage}{layer}", regularizer=regularizer)
         averages.append(keras.layers.GlobalAveragePooling2D(name=f"average{stage}")(tensor))
     features = keras.layers.Dropout(dropout, name="dropout")(keras.layers.Concatenate(name="features")(averages))
     output = keras.layers.Dense(num_classes, activation="softmax", dtype=keras.config.floatx(), name="probabilities")(

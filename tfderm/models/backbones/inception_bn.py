@@ -5,7 +5,11 @@ batch normalisation after every convolution. The first convolution is a plain on
 paper's is separable).
 """
 
+from functools import partial
+
 import keras
+
+from tfderm.models.convolution import convolution
 
 STRIDES = (2, 4, 8, 16, 32)
 
@@ -37,38 +41,26 @@ def inception_bn_backbone(image, kernel_regularizer=None):
         the last map of each size.
     """
 
-    def convolution(tensor, name, filters, kernel_size, strides=1):
-        tensor = keras.layers.Conv2D(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            kernel_regularizer=kernel_regularizer,
-            name=name,
-        )(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(tensor)
-        return keras.layers.ReLU(name=f"{name}_relu")(tensor)
+    block = partial(convolution, regularizer=kernel_regularizer)
 
     def module(tensor, name, pointwise, single, double, pooling):
         strides = 1 if pointwise else 2
-        branches = [convolution(tensor, f"{name}_1x1", pointwise, 1)] if pointwise else []
-        reduced = convolution(tensor, f"{name}_3x3_reduce", single[0], 1)
-        branches.append(convolution(reduced, f"{name}_3x3", single[1], 3, strides))
-        reduced = convolution(tensor, f"{name}_double_3x3_reduce", double[0], 1)
-        first = convolution(reduced, f"{name}_double_3x3_1", double[1], 3)
-        branches.append(convolution(first, f"{name}_double_3x3_2", double[1], 3, strides))
+        branches = [block(tensor, pointwise, 1, name=f"{name}_1x1")] if pointwise else []
+        reduced = block(tensor, single[0], 1, name=f"{name}_3x3_reduce")
+        branches.append(block(reduced, single[1], 3, name=f"{name}_3x3", strides=strides))
+        reduced = block(tensor, double[0], 1, name=f"{name}_double_3x3_reduce")
+        first = block(reduced, double[1], 3, name=f"{name}_double_3x3_1")
+        branches.append(block(first, double[1], 3, name=f"{name}_double_3x3_2", strides=strides))
         kind, channels = pooling
         pool = keras.layers.AveragePooling2D if kind == "avg" else keras.layers.MaxPooling2D
         pooled = pool(3, strides, padding="same", name=f"{name}_pool")(tensor)
-        branches.append(convolution(pooled, f"{name}_pool_proj", channels, 1) if channels else pooled)
+        branches.append(block(pooled, channels, 1, name=f"{name}_pool_proj") if channels else pooled)
         return keras.layers.Concatenate(name=f"{name}_output")(branches)
 
-    maps = [convolution(image, "conv1", 64, 7, strides=2)]
+    maps = [block(image, 64, 7, name="conv1", strides=2)]
     tensor = keras.layers.MaxPooling2D(3, 2, padding="same", name="pool1")(maps[0])
-    tensor = convolution(tensor, "conv2_reduce", 64, 1)
-    maps.append(convolution(tensor, "conv2", 192, 3))
+    tensor = block(tensor, 64, 1, name="conv2_reduce")
+    maps.append(block(tensor, 192, 3, name="conv2"))
     tensor = keras.layers.MaxPooling2D(3, 2, padding="same", name="pool2")(maps[1])
     for name, (pointwise, *branches) in _MODULES.items():
         if not pointwise:

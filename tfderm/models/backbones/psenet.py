@@ -10,7 +10,11 @@ Every stage has the same number of output channels, because the score refine mod
 The 3x3 convolutions have a quarter of them down to stride 8 and half of them from stride 16 on, where they are cheap.
 """
 
+from functools import partial
+
 import keras
+
+from tfderm.models.convolution import convolution
 
 STRIDES = (8, 16, 32, 64, 128)
 _MIDDLE_CHANNELS = (64, 64, 128, 128, 128, 128)
@@ -28,33 +32,21 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None):
         Five tensors (B, ceil(height / s), ceil(width / s), 256 * width), s = 8, 16, 32, 64, 128.
     """
 
-    def convolution(tensor, name, filters, kernel_size, strides=1, activation=True):
-        tensor = keras.layers.Conv2D(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            kernel_regularizer=kernel_regularizer,
-            name=name,
-        )(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(tensor)
-        return keras.layers.ReLU(name=f"{name}_relu")(tensor) if activation else tensor
+    block = partial(convolution, regularizer=kernel_regularizer)
 
     def bottleneck(tensor, name, middle, strides):
         shortcut = tensor
         if strides > 1:
-            shortcut = convolution(tensor, f"{name}_shortcut", channels, 1, strides, activation=False)
-        tensor = convolution(tensor, f"{name}_reduce", middle, 1)
-        tensor = convolution(tensor, f"{name}_conv", middle, 3, strides)
-        tensor = convolution(tensor, f"{name}_expand", channels, 1, activation=False)
+            shortcut = block(tensor, channels, 1, name=f"{name}_shortcut", strides=strides, activation=False)
+        tensor = block(tensor, middle, 1, name=f"{name}_reduce")
+        tensor = block(tensor, middle, 3, name=f"{name}_conv", strides=strides)
+        tensor = block(tensor, channels, 1, name=f"{name}_expand", activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
     channels, stem = scaled(256, width), scaled(16, width)
-    tensor = convolution(image, "stem_1", stem, 3, strides=2)
-    tensor = convolution(tensor, "stem_2", stem, 3)
-    tensor = convolution(tensor, "stem_3", 2 * stem, 3)
+    tensor = block(image, stem, 3, name="stem_1", strides=2)
+    tensor = block(tensor, stem, 3, name="stem_2")
+    tensor = block(tensor, 2 * stem, 3, name="stem_3")
     maps = []
     for stage, base in enumerate(_MIDDLE_CHANNELS, start=1):
         middle = scaled(base, width)

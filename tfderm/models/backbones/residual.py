@@ -1,8 +1,11 @@
 """A small residual network (He et al., ResNet, CVPR 2016: basic blocks) with maps for a feature pyramid."""
 
+from functools import partial
+
 import keras
 
 from tfderm.models.backbones.psenet import scaled
+from tfderm.models.convolution import convolution
 
 STRIDES = (4, 8, 16, 32)
 _CHANNELS = (64, 128, 256, 512)
@@ -27,36 +30,24 @@ def residual_backbone(image, width=1.0, blocks=2, kernel_regularizer=None):
         Four tensors (B, ceil(height / s), ceil(width / s), 64 ... 512 times width), s = 4, 8, 16, 32.
     """
 
-    def convolution(tensor, name, filters, kernel_size, strides=1, activation=True):
-        tensor = keras.layers.Conv2D(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            kernel_regularizer=kernel_regularizer,
-            name=name,
-        )(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(tensor)
-        return keras.layers.ReLU(name=f"{name}_relu")(tensor) if activation else tensor
+    block = partial(convolution, regularizer=kernel_regularizer)
 
     def basic_block(tensor, name, filters, strides):
         shortcut = tensor
         if strides > 1:
             shortcut = keras.layers.AveragePooling2D(strides, padding="same", name=f"{name}_pool")(shortcut)
         if shortcut.shape[-1] != filters or strides > 1:
-            shortcut = convolution(shortcut, f"{name}_shortcut", filters, 1, activation=False)
-        tensor = convolution(tensor, f"{name}_conv1", filters, 3, strides)
-        tensor = convolution(tensor, f"{name}_conv2", filters, 3, activation=False)
+            shortcut = block(shortcut, filters, 1, name=f"{name}_shortcut", activation=False)
+        tensor = block(tensor, filters, 3, name=f"{name}_conv1", strides=strides)
+        tensor = block(tensor, filters, 3, name=f"{name}_conv2", activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
-    tensor = convolution(image, "stem_1", scaled(32, width), 3, strides=2)
-    tensor = convolution(tensor, "stem_2", scaled(32, width), 3)
+    tensor = block(image, scaled(32, width), 3, name="stem_1", strides=2)
+    tensor = block(tensor, scaled(32, width), 3, name="stem_2")
     maps = []
     for stage, channels in enumerate(_CHANNELS, start=1):
-        for block in range(1, blocks + 1):
-            name = f"stage{stage}_block{block}"
-            tensor = basic_block(tensor, name, scaled(channels, width), strides=2 if block == 1 else 1)
+        for index in range(1, blocks + 1):
+            name = f"stage{stage}_block{index}"
+            tensor = basic_block(tensor, name, scaled(channels, width), strides=2 if index == 1 else 1)
         maps.append(tensor)
     return maps

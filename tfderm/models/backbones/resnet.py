@@ -5,7 +5,11 @@ the PyTorch implementations with underscores for dots, and their padding is symm
 weights fit by name and give the same numbers.
 """
 
+from functools import partial
+
 import keras
+
+from tfderm.models.convolution import convolution
 
 STRIDES = (2, 4, 8, 16, 32)
 _BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 152: (3, 8, 36, 3)}
@@ -30,37 +34,26 @@ def resnet_backbone(image, depth=50, kernel_regularizer=None):
     if depth not in _BLOCKS:
         raise ValueError(f"`depth` must be one of {', '.join(map(str, DEPTHS))}. Received: depth={depth}")
 
-    def convolution(tensor, name, bn_name, filters, kernel_size, strides=1, activation=True):
-        if kernel_size > 1:
-            tensor = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(tensor)
-        tensor = keras.layers.Conv2D(
-            filters,
-            kernel_size,
-            strides=strides,
-            use_bias=False,
-            kernel_initializer="he_normal",
-            kernel_regularizer=kernel_regularizer,
-            name=name,
-        )(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn_name)(tensor)
-        return keras.layers.ReLU(name=f"{bn_name}_relu")(tensor) if activation else tensor
+    unit = partial(convolution, padding="symmetric", regularizer=kernel_regularizer)
 
     def block(tensor, name, channels, strides):
         output = channels if depth == 18 else 4 * channels
         shortcut = tensor
         if strides > 1 or tensor.shape[-1] != output:
             downsample = f"{name}_downsample"
-            shortcut = convolution(tensor, f"{downsample}_0", f"{downsample}_1", output, 1, strides, activation=False)
+            shortcut = unit(
+                tensor, output, 1, name=f"{downsample}_0", bn_name=f"{downsample}_1", strides=strides, activation=False
+            )
         if depth == 18:
-            tensor = convolution(tensor, f"{name}_conv1", f"{name}_bn1", channels, 3, strides)
-            tensor = convolution(tensor, f"{name}_conv2", f"{name}_bn2", channels, 3, activation=False)
+            tensor = unit(tensor, channels, 3, name=f"{name}_conv1", bn_name=f"{name}_bn1", strides=strides)
+            tensor = unit(tensor, channels, 3, name=f"{name}_conv2", bn_name=f"{name}_bn2", activation=False)
         else:
-            tensor = convolution(tensor, f"{name}_conv1", f"{name}_bn1", channels, 1)
-            tensor = convolution(tensor, f"{name}_conv2", f"{name}_bn2", channels, 3, strides)
-            tensor = convolution(tensor, f"{name}_conv3", f"{name}_bn3", output, 1, activation=False)
+            tensor = unit(tensor, channels, 1, name=f"{name}_conv1", bn_name=f"{name}_bn1")
+            tensor = unit(tensor, channels, 3, name=f"{name}_conv2", bn_name=f"{name}_bn2", strides=strides)
+            tensor = unit(tensor, output, 1, name=f"{name}_conv3", bn_name=f"{name}_bn3", activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
-    tensor = convolution(image, "conv1", "bn1", 64, 7, strides=2)
+    tensor = unit(image, 64, 7, name="conv1", bn_name="bn1", strides=2)
     maps = [tensor]
     # After a ReLU, padding with zeros is padding with the smallest value.
     tensor = keras.layers.ZeroPadding2D(1, name="maxpool_pad")(tensor)
