@@ -6,7 +6,7 @@ from tfderm.models.convolution import convolution
 from tfderm.models.normalization import image_input, normalize
 
 
-def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 128), dropout=0.3, weight_decay=0.0):
+def cnd(image_size=(200, 200), num_classes=3, filters=(32, 64, 128, 256), dropout=0.3, weight_decay=0.0):
     """Convolution and max pooling, repeated, then a fully connected layer on what every stage saw.
 
     A 7x7 convolution with stride 4, then stages of two 3x3 convolutions; 2x2 max pooling stands between them. The
