@@ -1,7 +1,7 @@
 """`evaluate`: predict a split with a run's model and with trivial baselines, and write what came out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
 from tfderm.evaluation.detection import detection_predictions
+from tfderm.evaluation.location import location_report
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
 from tfderm.evaluation.subgroups import subgroup_report
@@ -68,15 +69,20 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
     if run.recipe.task == "detection":
         predictions, details = detection_predictions(run, model, own, of_split, corpus, records)
     else:
+        image_size, names = run.recipe.image_size, [output.name for output in run.contract.outputs]
+        outputs = predict_outputs(model, corpus, records, image_size, names)
         predictions = Predictions(
             task=run.recipe.task,
             images=[record.image for record in records],
             groups=[record.group or record.image for record in records],
             y_true=true_values(records, run.recipe),
-            y_pred=_predict(model, run, corpus, records),
+            y_pred=_answers(run, records, outputs),
             baselines=_baseline_predictions(run.recipe, own, of_split["train"], corpus, records),
             labels=run.recipe.labels,
         )
+        maps = {output.stride: outputs[output.name] for output in run.contract.outputs_of_kind("location_map")}
+        if located := location_report(maps, corpus, records, image_size, run.recipe.seed):
+            details["location"] = located
     result = {
         "recipe": run.recipe.name,
         "task": run.recipe.task,
@@ -168,11 +174,11 @@ def predict_outputs(
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 
-def _predict(model: Any, run: Run, corpus: Corpus, records: Sequence[Record]) -> np.ndarray:
+def _answers(run: Run, records: Sequence[Record], outputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """(N,) scores clipped to the contract's range as every client does, or (N, num_classes) probabilities."""
     kind = "severity" if run.recipe.task == "severity" else "probabilities"
     output = run.contract.output(kind)
-    values = predict_outputs(model, corpus, records, run.recipe.image_size, [output.name])[output.name]
+    values = outputs[output.name]
     failed = ~np.isfinite(values).all(axis=1)
     if failed.any():
         image = records[int(np.argmax(failed))].image

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfderm.evaluation.location import CORRELATION
 from tfderm.evaluation.scores import LEVEL, Metric, task_metrics
 
 PREDICTOR_TITLES = {
@@ -94,7 +95,26 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     if relative and relative["low"] is not None:
         value, low, high = (f"{100 * (relative[key] - 1):+.0f}" for key in ("value", "low", "high"))
         sentences.append(f"Against the constant predictor the error changes by {value} % ({low} to {high}).")
-    return sentences
+    return sentences + [sentence for sentence in [location_sentence(result)] if sentence]
+
+
+def location_sentence(result: Mapping[str, Any]) -> str:
+    """Whether the finest location map follows the lesions' shape; "" where that was not measured."""
+    located = result.get("location")
+    if not located:
+        return ""
+    stride, row = next(iter(located["strides"].items()))
+    relation = {
+        "better": "more closely than the maps of boxes they were trained on",
+        "worse": "less closely than the maps of boxes they were trained on",
+        "not distinguishable": "about as closely as the maps of boxes they were trained on",
+    }[verdict(CORRELATION, row["difference"])]
+    return (
+        f"Location maps (stride {stride}) follow the lesion masks of {located['num_images']} images {relation}: "
+        f"correlation {format_interval(CORRELATION, row['model'])} against "
+        f"{format_interval(CORRELATION, row['target'])}, difference "
+        f"{format_interval(CORRELATION, row['difference'], signed=True)}."
+    )
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool = False) -> str:
