@@ -117,6 +117,7 @@ def _subgroups(result: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": f"{metric.title} (PASI points)" if metric.unit == "points" else metric.title,
         "smallest": report["smallest"],
+        "ita_agreement": report["ita_agreement"],
         "attributes": {
             attribute: [
                 (

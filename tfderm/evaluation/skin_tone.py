@@ -1,9 +1,11 @@
-"""Skin tone estimated from a photograph: the individual typology angle (ITA)."""
+"""Colour of the skin in a photograph: the individual typology angle (ITA)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfderm.datasets.corpus import Box
 
@@ -24,8 +26,9 @@ _SMALLEST_SHARE = 0.05
 def individual_typology_angle(image: np.ndarray, boxes: Sequence[Box] = ()) -> float:
     """ITA = arctan((L* - 50) / b*), of the median L* and b* over what looks like skin outside the lesions.
 
-    Skin is any pixel with red-yellow hue (a* > 0, b* > 0) that is neither near black nor near white. Lighting and white
-    balance shift the angle: it orders photographs, it does not diagnose a skin type.
+    Skin is any pixel with red-yellow hue (a* > 0, b* > 0) that is neither near black nor near white. Made for
+    colorimeters: in photographs, exposure and white balance shift the angle, and where they are uncontrolled it does
+    not tell the skin type (`docs/fidelity.md`); `fitzpatrick_agreement` measures that.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -47,3 +50,24 @@ def individual_typology_angle(image: np.ndarray, boxes: Sequence[Box] = ()) -> f
 def ita_group(angle: float) -> str:
     """Name in `ITA_GROUPS` of an angle in degrees; "" for NaN."""
     return next((name for name, low in ITA_GROUPS if angle > low or low == -90), "") if angle == angle else ""
+
+
+def fitzpatrick_agreement(skin_types: Sequence[int], angles: ArrayLike, smallest: int = 30) -> dict[str, Any] | None:
+    """Does the angle order these photographs as the given skin types do?
+
+    Args:
+        skin_types: (N,) Fitzpatrick 1..6, larger for darker skin.
+        angles: (N,) degrees; NaN does not count.
+        smallest: least number of photographs.
+
+    Returns:
+        `n` and `rank_correlation` (Spearman): near -1 where the angle tells the skin type, 0 where it does not. None
+        for fewer than `smallest` photographs or where all are of one type.
+    """
+    from scipy.stats import spearmanr
+
+    types, angles = np.asarray(skin_types), np.asarray(angles, np.float64)
+    types, angles = types[~np.isnan(angles)], angles[~np.isnan(angles)]
+    if len(types) < smallest or len(set(types)) == 1 or np.ptp(angles) == 0:
+        return None
+    return {"n": len(types), "rank_correlation": float(spearmanr(types, angles).statistic)}

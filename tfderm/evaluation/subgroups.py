@@ -10,7 +10,7 @@ from tfderm.datasets.corpus import Record
 from tfderm.evaluation.image_quality import exposure, sharpness
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import LEVEL, REPEATS, task_metrics
-from tfderm.evaluation.skin_tone import ITA_GROUPS, individual_typology_angle, ita_group
+from tfderm.evaluation.skin_tone import ITA_GROUPS, fitzpatrick_agreement, individual_typology_angle, ita_group
 from tfderm.pipeline.input_pipeline import scaled_boxes
 
 # Below these an interval over resampled patients says more about who was sampled than about the subgroup.
@@ -40,17 +40,23 @@ def subgroup_report(
 
     Returns:
         `metric`, its name; `smallest`, the least numbers for a value; `attributes`: name -> list of {"value", "n",
-        "num_groups", "metric"}, where "metric" is {value, low, high, undefined} or None for too few to say.
+        "num_groups", "metric"}, where "metric" is {value, low, high, undefined} or None for too few to say;
+        `ita_agreement`, as `fitzpatrick_agreement` or None with too few given types.
     """
     name, metric = next(iter(task_metrics(p.task, len(p.labels)).items()))
+    properties = _image_properties(records, images)
     attributes = {
         attribute: [_row(value, values == value, p, metric.function, seed) for value in order if value in values]
-        for attribute, (order, values) in _attributes(records, images).items()
+        for attribute, (order, values) in _attributes(records, *properties).items()
     }
+    known = [index for index, skin_type in enumerate(_given(records, "fitzpatrick")) if skin_type in _FITZPATRICK]
     return {
         "metric": name,
         "smallest": {"images": SMALLEST_IMAGES, "groups": SMALLEST_GROUPS},
         "attributes": {attribute: rows for attribute, rows in attributes.items() if rows},
+        "ita_agreement": fitzpatrick_agreement(
+            [int(records[index].metadata["fitzpatrick"]) for index in known], properties[0][known], SMALLEST_IMAGES
+        ),
     }
 
 
@@ -64,34 +70,46 @@ def _row(value: str, rows: np.ndarray, p: Predictions, function: Callable[..., f
     return row
 
 
-def _attributes(
+def _given(records: Sequence[Record], column: str) -> np.ndarray:
+    return np.array([record.metadata.get(column, "").strip().lower() for record in records], dtype=object)
+
+
+def _image_properties(
     records: Sequence[Record], images: Sequence[np.ndarray]
-) -> Mapping[str, tuple[Sequence[str], np.ndarray]]:
-    """Attribute -> (its values in order, (N,) value of each photograph, "" where unknown)."""
-
-    def given(column: str) -> np.ndarray:
-        return np.array([record.metadata.get(column, "").strip().lower() for record in records], dtype=object)
-
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Typology angle, sharpness and exposure of each photograph, (N,) each."""
     angles, sharp, exposures = [], [], []
     for record, image in zip(records, images, strict=True):
         annotated, boxes = scaled_boxes(record, image.shape[:2])
         angles.append(individual_typology_angle(image, boxes if annotated else ()))
         sharp.append(sharpness(image))
         exposures.append(exposure(image))
+    return np.array(angles), np.array(sharp), np.array(exposures, dtype=object)
+
+
+def _attributes(
+    records: Sequence[Record], angles: np.ndarray, sharp: np.ndarray, exposures: np.ndarray
+) -> Mapping[str, tuple[Sequence[str], np.ndarray]]:
+    """Attribute -> (its values in order, (N,) value of each photograph, "" where unknown)."""
     low, high = np.quantile(sharp, (0.25, 0.75))
     sharp_groups = np.where(sharp < low, "least sharp quarter", np.where(sharp > high, "sharpest quarter", "between"))
-    fitzpatrick = np.array([_FITZPATRICK.get(skin_type, "") for skin_type in given("fitzpatrick")], dtype=object)
-    sex = given("sex")
+    fitzpatrick = np.array(
+        [_FITZPATRICK.get(skin_type, "") for skin_type in _given(records, "fitzpatrick")], dtype=object
+    )
+    sex = _given(records, "sex")
     return {
         "Fitzpatrick skin type, as given": (sorted(set(_FITZPATRICK.values())), fitzpatrick),
-        "skin tone, estimated (ITA)": (
+        "skin colour in the image (ITA)": (
             [name for name, _ in ITA_GROUPS],
             np.array([ita_group(angle) for angle in angles], dtype=object),
         ),
-        "age": ([name for _, name in _AGE_BANDS], np.array([_age_band(age) for age in given("age")], dtype=object)),
+        "age": (
+            [name for _, name in _AGE_BANDS],
+            np.array([_age_band(age) for age in _given(records, "age")], dtype=object),
+        ),
         "sex": (sorted(set(sex) - {""}), sex),
         "sharpness": (["least sharp quarter", "between", "sharpest quarter"], sharp_groups.astype(object)),
-        "exposure": (["dark", "normal", "bright"], np.array(exposures, dtype=object)),
+        "exposure": (["dark", "normal", "bright"], exposures),
     }
 
 
