@@ -130,6 +130,25 @@ def test_from_takes_the_weights_of_another_run(coloured, tmp_path):
     assert np.abs(kernel("fresh", unmoved) - source).max() > 1e-3
 
 
+@pytest.mark.slow
+def test_psenet_takes_the_whole_backbone_of_its_pretraining(coloured, psoriasis, tmp_path, capsys):
+    small_size = {name: getattr(tiny(), name) for name in ("image_size", "batch_size", "epochs", "model_options")}
+    pretraining = replace(get_recipe("psenet:pretraining"), labels=("nv", "bkl", "mel"), **small_size)
+    source = train(pretraining, data=str(coloured), output=tmp_path / "pretraining")
+    started = train(tiny(learning_rate=1e-12), data=str(psoriasis), output=tmp_path / "run", initial=source.path)
+    donor, model = (models.load(run.model_path) for run in (source, started))
+    backbone = {weight.path: weight for weight in donor.trainable_weights if not weight.path.startswith("prob")}
+    own = {weight.path: weight for weight in model.trainable_weights}
+    assert len(backbone) == 3 * 45  # a kernel, a scale and an offset for each of the convolutions that the paper counts
+    for path, weight in backbone.items():
+        np.testing.assert_allclose(own[path], weight, atol=1e-9, err_msg=path)
+    assert f"from {source.path}" in capsys.readouterr().err
+    severity = [
+        record.severity for record in datasets.load(psoriasis).records if started.splits[record.image] == "train"
+    ]
+    assert float(own["severity/bias"][0]) == pytest.approx(np.median(severity))
+
+
 def test_weights_of_another_network_are_refused(psoriasis, tmp_path, run):
     broken = tmp_path / "broken"
     broken.mkdir()

@@ -8,6 +8,7 @@ from tfderm.errors import InputError
 
 _BUILDERS = {
     "psenet": "tfderm.models.psenet",
+    "psenet_classifier": "tfderm.models.psenet_classifier",
     "severity_regressor": "tfderm.models.severity_regressor",
     "cnd": "tfderm.models.cnd",
     "faster_rcnn": "tfderm.models.faster_rcnn",

@@ -6,6 +6,11 @@ Li, Wu, Zhao et al., "PSENet: Psoriasis Severity Evaluation Network", AAAI 2020.
     tfderm train psenet --data my_photographs/manifest.csv -o runs/psenet
     tfderm train psenet:demo -o runs/demo          # narrow, 200x256, synthetic photographs, minutes on two cores
 
+No public weights fit the backbone. It can be pre-trained on any photographs with class labels, here named with `--set`:
+
+    tfderm train psenet:pretraining --data photographs -o runs/pretraining --set "labels=('psoriasis','eczema')"
+    tfderm train psenet --data my_photographs/manifest.csv --from runs/pretraining -o runs/psenet
+
 Table 1 compares with `resnet50` and `inception_bn` (GoogLeNet-v2), each with and without the siamese structure; table 2
 takes away the score refine module (`fp`, `fp_siamese`) and the siamese structure (`single`).
 """
@@ -53,6 +58,20 @@ VARIANTS = {
     "fp_siamese": _row("fp_siamese", 3.03, 0.7376, "random", **_FEATURE_PYRAMID),
     "single": _row("single", 2.76, 0.7696, "none"),
     "all_pairs": replace(RECIPE, name="psenet:all_pairs", pairs="all", claim={}),
+    "pretraining": replace(
+        RECIPE,
+        name="psenet:pretraining",
+        task="classification",
+        model="psenet_classifier",
+        data="",
+        labels=("nv", "mel", "bkl", "bcc", "akiec", "vasc", "df"),
+        pairs="none",
+        loss_weights={},
+        class_balance=True,
+        learning_rate=1e-3,
+        learning_rate_schedule="cosine",
+        claim={},
+    ),
     "demo": replace(
         RECIPE,
         name="psenet:demo",

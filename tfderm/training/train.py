@@ -188,19 +188,24 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
 
 
 def _start_from(model: keras.Model, recipe: Recipe, records: Sequence[Record], initial: Path | None) -> None:
-    """Initial weights: those of another run, or fresh ones whose severity starts at the training median."""
-    if initial is None:
-        if recipe.task == "severity":
-            median = np.median([record.severity for record in records])
-            model.get_layer("severity").bias.assign([median])
-        return
-    donor = {variable.path: variable for variable in models.load(Run.open(initial).model_path).variables}
-    taken = 0
-    for variable in model.variables:
-        source = donor.get(variable.path)
-        if source is not None and tuple(source.shape) == tuple(variable.shape):
-            variable.assign(source)
-            taken += 1
-    if not taken:
-        raise InputError(f"{initial} shares no tensor with model {recipe.model}; start from a run of the same network.")
-    print(f"took {taken} of {len(model.variables)} tensors from {initial}", file=sys.stderr)
+    """Initial weights: those of another run where names and shapes agree, else fresh ones.
+
+    A severity that is not taken starts at the training median.
+    """
+    taken = set()
+    if initial is not None:
+        donor = {variable.path: variable for variable in models.load(Run.open(initial).model_path).variables}
+        for variable in model.variables:
+            source = donor.get(variable.path)
+            if source is not None and tuple(source.shape) == tuple(variable.shape):
+                variable.assign(source)
+                taken.add(variable.path)
+        if not taken:
+            raise InputError(
+                f"{initial} shares no tensor with model {recipe.model}; start from a run of the same network."
+            )
+        print(f"took {len(taken)} of {len(model.variables)} tensors from {initial}", file=sys.stderr)
+    if recipe.task == "severity":
+        bias = model.get_layer("severity").bias
+        if bias.path not in taken:
+            bias.assign([np.median([record.severity for record in records])])
