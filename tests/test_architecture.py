@@ -24,7 +24,7 @@ STATIONS = [
     ("datasets", "layers", "losses", "metrics", "runtime"),
     ("recipe", "run"),
     ("clinical", "contract"),
-    ("errors", "files"),
+    ("errors", "files", "native_messages"),
 ]
 ALSO = {
     ("datasets", "runtime"): "one decoder serves training and phone",

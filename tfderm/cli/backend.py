@@ -1,8 +1,8 @@
 """Choose Keras' backend before anything imports Keras."""
 
-import contextlib
 import os
-import sys
+
+from tfderm.native_messages import silenced_native_messages
 
 
 def start_keras(backend: str | None = None) -> None:
@@ -11,19 +11,5 @@ def start_keras(backend: str | None = None) -> None:
         os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silenced_stderr():
+    with silenced_native_messages():  # TensorFlow's start-up messages ignore their own log level.
         import keras  # noqa: F401
-
-
-@contextlib.contextmanager
-def _silenced_stderr():
-    """TensorFlow's C++ start-up messages ignore their own log level; an import that fails still raises."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

@@ -1,15 +1,13 @@
 """Keras model -> float32 `.tflite` with built-in operators only, batch 1 and a named signature."""
 
-import contextlib
-import os
 import re
 import tempfile
-from collections.abc import Iterator
 
 import keras
 
 from tfderm.contract import ModelContract
 from tfderm.errors import CheckFailed, InputError
+from tfderm.native_messages import silenced_native_messages
 from tfderm.runtime.graph import Graph, Op
 
 SIGNATURE = "serving_default"
@@ -54,7 +52,7 @@ def convert(model: keras.Model, contract: ModelContract) -> bytes:
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
-            with _quiet_converter():
+            with silenced_native_messages():  # They repeat in pages what the exception says.
                 content = converter.convert()
         except Exception as error:  # The converter raises its own type or RuntimeError, by the stage that failed.
             raise CheckFailed(f"{contract.recipe} cannot be exported: {_reason(str(error))}") from None
@@ -106,19 +104,6 @@ def _scales_channels(graph: Graph, op: Op) -> bool:
     channels = graph.tensors[variable[0]].shape[-1]
     per_channel = constants[0].shape[-1:] == (channels,) and all(size == 1 for size in constants[0].shape[:-1])
     return per_channel and graph.producers[variable[0]].name in _LINEAR
-
-
-@contextlib.contextmanager
-def _quiet_converter() -> Iterator[None]:
-    """Keep the converter's C++ messages, which repeat in pages what its exception says, off stderr."""
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 def _reason(message: str) -> str:
