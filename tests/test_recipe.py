@@ -28,6 +28,12 @@ def test_settings_reach_fields_options_and_augmentation():
     assert recipe.augmentation.horizontal_flip is get_recipe("psenet").augmentation.horizontal_flip
 
 
+def test_a_list_may_be_written_with_round_or_square_brackets():
+    for text in ("(4,8)", "[4,8]"):
+        assert get_recipe("cnd").with_settings([f"model_options.filters={text}"]).model_options == {"filters": [4, 8]}
+    assert get_recipe("psenet").with_settings(["image_size=[64,80]"]).image_size == (64, 80)
+
+
 @pytest.mark.parametrize(
     "setting, message",
     [
