@@ -5,11 +5,17 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from small_models import contract_of
+from small_models import case, contract_of
 
 from tfderm.datasets.corpus import Record
+from tfderm.errors import CheckFailed
+from tfderm.export.bundle import build_bundle
 from tfderm.export.parity import HeldOut
-from tfderm.export.uncertainty import measure_uncertainty
+from tfderm.export.uncertainty import measure_uncertainty, with_interval, with_uncertainty
+from tfderm.runtime.predictor import Predictor
+from tfderm.runtime.replay import replay_golden
+
+MEASURED = {"split": "validation", "num_images": 96, "num_groups": 48, "synthetic": True}
 
 
 def images_of(y_true, errors, patients, visits):
@@ -56,6 +62,51 @@ def test_widths_and_change_are_the_quantiles_of_the_errors():
     assert result["change"]["value"] == pytest.approx(2, abs=1e-4)
     assert result["change"]["num_pairs"] == 40
     assert result["measured_on"] == {"split": "validation", "num_images": 80, "num_groups": 40, "synthetic": True}
+
+
+@pytest.mark.parametrize("scheme", ["float32", "static_wi8_ai8", "dynamic_wi8_afp32"])
+def test_bundle_answers_with_interval_and_band(scheme, tmp_path):
+    model, contract, images, calibration = case("severity")
+    interval = {
+        "level": 0.9,
+        "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0},
+        "counts": {},
+        "limits": [0, 72],
+    }
+    contract = with_uncertainty(contract, {"interval": interval, "measured_on": MEASURED})
+    answering = with_interval(model, contract)
+    bundle = build_bundle(
+        answering, contract, scheme=scheme, output=tmp_path / scheme, held_out=images, calibration_images=calibration
+    )
+    check = next(c for c in bundle.parity["checks"] if c["name"] == "interval and band miss the score's")
+    assert check["passed"] and check["value"] < 1e-3
+    predictor = Predictor(bundle)
+    seen = set()
+    for image in next(iter(images.batches()))[:32]:
+        outputs, answer = predictor.predict(image), predictor.answer(image)
+        half = interval["half_widths"][answer["band"]]
+        assert answer["band"] == ("mild", "medium", "severe")[int(outputs["severity_band"][0])]
+        expected = np.clip([answer["severity"] - half, answer["severity"] + half], 0, 72)
+        np.testing.assert_allclose(answer["interval"], expected, atol=1e-3)
+        seen.add(answer["band"])
+    assert len(seen) > 1
+    assert all(check["passed"] for check in replay_golden(bundle))
+
+
+def test_an_interval_that_is_not_the_scores_is_refused(tmp_path):
+    model, contract, images, _ = case("severity")
+    interval = {
+        "level": 0.9,
+        "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0},
+        "counts": {},
+        "limits": [0, 72],
+    }
+    contract = with_uncertainty(contract, {"interval": interval, "measured_on": MEASURED})
+    other = {**interval, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 5.0}}
+    wrong = with_interval(model, with_uncertainty(contract_of(model), {"interval": other, "measured_on": MEASURED}))
+    with pytest.raises(CheckFailed, match="interval and band miss the score's"):
+        build_bundle(wrong, contract, scheme="float32", output=tmp_path / "b", held_out=images, calibration_images={})
+    assert not (tmp_path / "b").exists()
 
 
 def test_too_few_are_said_and_not_made_up(capsys):

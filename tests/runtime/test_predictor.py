@@ -9,6 +9,7 @@ from PIL import Image
 from small_models import case, colour_images, exported
 
 from tfderm.errors import InputError
+from tfderm.export.uncertainty import with_uncertainty
 from tfderm.runtime.predictor import LiteRTModel, Predictor, interpret
 
 
@@ -37,12 +38,12 @@ def test_answer_clips_the_score_but_predict_does_not(raw, score, band):
     assert (answer["severity"], answer["band"], answer["unit"]) == (score, band, "PASI region score")
 
 
-def test_answer_carries_the_interval_of_its_band():
+def test_answer_takes_the_interval_from_the_graph_within_the_range():
     interval = {"level": 0.9, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0}, "limits": [0.0, 72.0]}
-    contract = dataclasses.replace(exported("severity", "float32").contract, uncertainty={"interval": interval})
-    for raw, expected in ((0.5, [0.0, 1.5]), (6.0, [4.0, 8.0]), (70.0, [64.0, 72.0])):
-        answer = interpret(contract, {"severity": np.array([raw], np.float32)})
-        assert answer["interval"] == expected and answer["interval_level"] == 0.9
+    contract = with_uncertainty(exported("severity", "float32").contract, {"interval": interval})
+    outputs = {"severity": np.float32([70]), "severity_interval": np.float32([64, 72.001]), "severity_band": np.ones(1)}
+    answer = interpret(contract, outputs)
+    assert answer["interval"] == [64.0, 72.0] and answer["interval_level"] == 0.9
 
 
 def test_integer_outputs_are_dequantised(monkeypatch):

@@ -19,6 +19,8 @@ REGION_WEIGHTS = {
 }
 REGIONS = tuple(REGION_WEIGHTS)
 COMPONENT_LIMITS = {"erythema": 4, "induration": 4, "desquamation": 4, "area": 6}
+# Name and lowest score of each band: PSENet paper, figure 4.
+SEVERITY_BANDS = (("mild", 0), ("medium", 5), ("severe", 10))
 AREA_LIMITS = (10, 30, 50, 70, 90)
 
 
@@ -102,13 +104,13 @@ def area_score(percent: float | Decimal | Fraction) -> int:
 
 
 def severity_band(score: float | Decimal | Fraction) -> str:
-    """`mild` below 5, `medium` below 10, else `severe`: the thresholds of the PSENet paper, figure 4.
+    """`mild` below 5, `medium` below 10, else `severe`: `SEVERITY_BANDS`.
 
     Raises:
         InputError: `score` is not a number from 0 to 72.
     """
     score = _number("score", score, 72)
-    return "mild" if score < 5 else "medium" if score < 10 else "severe"
+    return [name for name, threshold in SEVERITY_BANDS if score >= threshold][-1]
 
 
 def _field(fields: Mapping[str, str], region: str, component: str) -> int:

@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,9 @@ from tfderm.export.quantize import (
     op_sensitivities,
     quantize,
     sensitive_ops,
+    severity_answer_ops,
 )
-from tfderm.export.uncertainty import measure_uncertainty
+from tfderm.export.uncertainty import measure_uncertainty, with_interval, with_uncertainty
 from tfderm.files import atomic_folder, read_json, write_json, write_text
 from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle, write_manifest
@@ -67,9 +67,10 @@ def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Pat
     images = RunImages.open(run)
     metrics = run.path / "metrics.json"
     uncertainty = measure_uncertainty(model, images) if run.recipe.task == "severity" else {}
+    contract = with_uncertainty(run.contract, uncertainty)
     return build_bundle(
-        model,
-        replace(run.contract, uncertainty=uncertainty),
+        with_interval(model, contract),
+        contract,
         scheme=scheme,
         output=Path(output) if output else run.path / "bundles" / scheme,
         held_out=images.held_out(),
@@ -178,10 +179,11 @@ def _fit_budget(
 
 def _float_ops(scheme: str, graph: Graph, worst: Callable[[], dict[str, float]]) -> Iterator[tuple[str, ...]]:
     """Operators to leave in float, attempt by attempt; sensitivities are measured only once the cheap ones failed."""
-    if scheme != "mixed":
-        yield ()
     if scheme not in STATIC_SCHEMES:
+        yield ()
         return
+    if scheme != "mixed":
+        yield tuple(severity_answer_ops(graph))
     sensitive = tuple(sensitive_ops(graph))
     yield sensitive
     others = [op for op in worst() if op not in sensitive]

@@ -8,11 +8,22 @@ import keras
 import numpy as np
 
 from tfderm.contract import ModelContract
-from tfderm.metrics import accuracy, class_recalls, mean_absolute_error, pair_accuracy, paired_difference
+from tfderm.metrics import (
+    ConformalIntervals,
+    accuracy,
+    class_recalls,
+    mean_absolute_error,
+    pair_accuracy,
+    paired_difference,
+)
+from tfderm.metrics.conformal import BANDS, predicted_bands
 from tfderm.runtime.predictor import LiteRTModel
 
 FLOAT32_TOLERANCES = {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1e-4}
 """Largest absolute difference by kind of output (severity in PASI points)."""
+
+ANSWER_TOLERANCE = 1e-3
+"""PASI points by which an interval may miss the one that follows from the score beside it: float32 rounding."""
 
 SCORE_BUDGET = 0.10  # Mean abs difference of the score, PASI points ...
 SCORE_BUDGET_OF_MAE = 0.05  # ... or this share of the model's own mean absolute error, whichever is larger.
@@ -73,8 +84,9 @@ def compare(
 ) -> dict[str, Any]:
     """Judge a `.tflite` against the Keras model it was made from.
 
-    float32 is held to `FLOAT32_TOLERANCES`. Every other scheme is held to what matters: the drop of the task's
-    metric, agreement, and overlap of location maps. A value that is not finite fails.
+    float32 is held to `FLOAT32_TOLERANCES`. Every other scheme is held to what matters: the drop of the task's metric,
+    agreement, and overlap of location maps. Interval and band, which jump at the thresholds, are in every scheme held
+    to what follows from the candidate's own score. A value that is not finite fails.
 
     Args:
         contract: of the model.
@@ -96,10 +108,15 @@ def compare(
     if finite:
         judge = _severity if contract.task == "severity" else _classification
         task_checks, metrics = judge(contract, reference, candidate, held_out)
+        if "interval" in kinds.values():
+            checks.append(
+                _check("interval and band miss the score's", _missed(contract, candidate), "<=", ANSWER_TOLERANCE)
+            )
         if scheme == "float32":
             checks += [
                 _check(f"{name} max abs difference", outputs[name]["max_difference"], "<=", FLOAT32_TOLERANCES[kind])
                 for name, kind in kinds.items()
+                if kind in FLOAT32_TOLERANCES
             ]
         else:
             checks += task_checks
@@ -157,6 +174,18 @@ def _differences(kind: str, reference: np.ndarray, candidate: np.ndarray, lesion
         values["overlap_images"] = int(counted.sum())
         values["overlap"] = float(overlap.mean()) if counted.any() else None
     return values
+
+
+def _missed(contract: ModelContract, candidate: Outputs) -> float:
+    """Largest difference of the candidate's intervals and bands from those of its own scores."""
+    severity, interval, band = (contract.output(kind) for kind in ("severity", "interval", "band"))
+    scores = np.clip(candidate[severity.name][:, 0], *severity.range)
+    bounds = ConformalIntervals.from_json(contract.uncertainty["interval"]).bounds(scores)
+    indices = np.array([BANDS.index(name) for name in predicted_bands(scores)])
+    return max(
+        float(np.abs(candidate[interval.name] - np.stack(bounds, axis=1)).max()),
+        float(np.abs(candidate[band.name][:, 0] - indices).max()),
+    )
 
 
 def _severity(contract, reference, candidate, held_out):

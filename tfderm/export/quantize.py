@@ -158,6 +158,21 @@ def sensitive_ops(graph: Graph) -> list[str]:
     return [_name(graph, op) for op in graph.ops if op in keep | coordinates]
 
 
+def severity_answer_ops(graph: Graph) -> list[str]:
+    """Operators that compute interval and band from the score, by their output's name; in eight bits they would be
+    those of another score. Empty for a graph without these outputs.
+    """
+
+    def is_layer(op: Op) -> bool:
+        return op.name in _CONVOLUTIONS or op.name == "FULLY_CONNECTED"
+
+    def compares(tensor: int) -> bool:
+        return any(op.name == "GREATER_EQUAL" for op in graph.upstream((tensor,), is_layer))
+
+    answers = graph.upstream(tuple(tensor for tensor in graph.outputs if compares(tensor)), is_layer)
+    return [_name(graph, op) for op in graph.ops if op in answers]
+
+
 def op_sensitivities(
     float_model: bytes, scheme: str, calibration: Calibration | None, images: Iterable[np.ndarray]
 ) -> dict[str, float]:

@@ -1,15 +1,19 @@
-"""What a severity model's score is worth, measured on the validation split and carried in the contract."""
+"""What a severity model's score is worth: measured on the validation split, carried in the contract and the graph."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
+from tfderm.contract import ModelContract, Output
 from tfderm.errors import InputError
 from tfderm.export.held_out import RunImages
 from tfderm.export.parity import keras_outputs
+from tfderm.layers import SeverityInterval
 from tfderm.metrics import ConformalIntervals, smallest_detectable_change
+from tfderm.metrics.conformal import BANDS
 
 INTERVAL_LEVEL = 0.9
 CHANGE_LEVEL = 0.95
@@ -52,3 +56,27 @@ def measure_uncertainty(model: keras.Model, images: RunImages) -> dict[str, Any]
         print(f"no smallest detectable change in this bundle: {error}", file=sys.stderr)
         return result
     return {**result, "change": change}
+
+
+def with_interval(model: keras.Model, contract: ModelContract) -> keras.Model:
+    """`model` with the outputs `severity_interval` and `severity_band`, where the contract has an interval."""
+    interval = contract.uncertainty.get("interval")
+    if not interval:
+        return model
+    half_widths = [interval["half_widths"][band] for band in BANDS]
+    severity = model.output[contract.output("severity").name]
+    answers = SeverityInterval(half_widths, interval["limits"], name="severity_answers")(severity)
+    return keras.Model(model.input, {**model.output, **answers}, name=model.name)
+
+
+def with_uncertainty(contract: ModelContract, uncertainty: dict[str, Any]) -> ModelContract:
+    """The contract of `with_interval`'s model, from the trained model's own."""
+    if "interval" not in uncertainty:
+        return replace(contract, uncertainty=uncertainty)
+    severity = contract.output("severity")
+    names = ", ".join(f"{index} {band}" for index, band in enumerate(BANDS))
+    answers = (
+        Output("severity_interval", "interval", (2,), severity.range, severity.unit),
+        Output("severity_band", "band", (1,), (0.0, len(BANDS) - 1.0), names),
+    )
+    return replace(contract, outputs=contract.outputs + answers, uncertainty=uncertainty)

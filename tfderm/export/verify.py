@@ -1,12 +1,12 @@
 """Is a bundle whole, does it answer here as it did when exported, and is it still the model that was trained?"""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfderm.errors import InputError
 from tfderm.export.held_out import RunImages
 from tfderm.export.parity import compare, keras_outputs, litert_outputs
+from tfderm.export.uncertainty import with_interval, with_uncertainty
 from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle
 from tfderm.runtime.replay import replay_golden
@@ -58,9 +58,10 @@ def enclosing_run(bundle: Bundle) -> Run | None:
 def _compare(bundle: Bundle, run: Run, data: str | Path | None) -> dict[str, Any]:
     from tfderm.models import load
 
-    if run.contract != replace(bundle.contract, uncertainty={}):
+    if with_uncertainty(run.contract, dict(bundle.contract.uncertainty)) != bundle.contract:
         raise InputError(f"{bundle.path} was not exported from {run.path}: their contracts differ; give its own --run.")
     held_out = RunImages.open(run, data).held_out()
-    reference = keras_outputs(load(run.model_path), held_out.batches())
+    model = with_interval(load(run.model_path), bundle.contract)
+    reference = keras_outputs(model, held_out.batches())
     candidate = litert_outputs(bundle.model_path.read_bytes(), bundle.contract, held_out.batches())
     return compare(bundle.contract, bundle.scheme, reference, candidate, held_out)

@@ -2,5 +2,6 @@
 
 from tfderm.layers.roi_align import ROIAlign
 from tfderm.layers.score_refine import ScoreRefine
+from tfderm.layers.severity_interval import SeverityInterval
 
-__all__ = ["ROIAlign", "ScoreRefine"]
+__all__ = ["ROIAlign", "ScoreRefine", "SeverityInterval"]

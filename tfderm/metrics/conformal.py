@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfderm.clinical.pasi import severity_band
+from tfderm.clinical.pasi import SEVERITY_BANDS, severity_band
 from tfderm.errors import InputError
 
-BANDS = ("mild", "medium", "severe")
+BANDS = tuple(name for name, _ in SEVERITY_BANDS)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Predictor:
         """What a person is shown: values clipped to the contract's ranges, JSON-ready, without location maps.
 
         Returns:
-            Severity: {"severity", "unit", "band"}, and where the contract has intervals {"interval": [low, high],
+            Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
             "interval_level"}. Classification: {"label", "name", "probability", "probabilities"}.
         """
         return interpret(self.contract, self.predict(image))
@@ -108,10 +108,10 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
         output = contract.output("severity")
         score = float(np.clip(outputs[output.name].item(), *output.range))
         answer = {"severity": score, "unit": output.unit, "band": severity_band(score)}
-        if interval := contract.uncertainty.get("interval"):
-            half_width = interval["half_widths"][answer["band"]]
-            bounds = np.clip([score - half_width, score + half_width], *interval["limits"])
-            answer |= {"interval": [float(bound) for bound in bounds], "interval_level": interval["level"]}
+        for output in contract.outputs_of_kind("interval"):
+            bounds = np.clip(outputs[output.name], *output.range)
+            level = contract.uncertainty["interval"]["level"]
+            answer |= {"interval": [float(bound) for bound in bounds], "interval_level": level}
         return answer
     output = contract.output("probabilities")
     probabilities = np.clip(outputs[output.name], *output.range)
