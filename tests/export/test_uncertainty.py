@@ -15,6 +15,7 @@ from tfderm.export.uncertainty import measure_uncertainty, with_interval, with_u
 from tfderm.runtime.predictor import Predictor
 from tfderm.runtime.replay import replay_golden
 
+INTERVAL = {"level": 0.9, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0}, "counts": {}, "limits": [0, 72]}
 MEASURED = {"split": "validation", "num_images": 96, "num_groups": 48, "synthetic": True}
 
 
@@ -67,13 +68,7 @@ def test_widths_and_change_are_the_quantiles_of_the_errors():
 @pytest.mark.parametrize("scheme", ["float32", "static_wi8_ai8", "dynamic_wi8_afp32"])
 def test_bundle_answers_with_interval_and_band(scheme, tmp_path):
     model, contract, images, calibration = case("severity")
-    interval = {
-        "level": 0.9,
-        "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0},
-        "counts": {},
-        "limits": [0, 72],
-    }
-    contract = with_uncertainty(contract, {"interval": interval, "measured_on": MEASURED})
+    contract = with_uncertainty(contract, {"interval": INTERVAL, "measured_on": MEASURED})
     answering = with_interval(model, contract)
     bundle = build_bundle(
         answering, contract, scheme=scheme, output=tmp_path / scheme, held_out=images, calibration_images=calibration
@@ -84,7 +79,7 @@ def test_bundle_answers_with_interval_and_band(scheme, tmp_path):
     seen = set()
     for image in next(iter(images.batches()))[:32]:
         outputs, answer = predictor.predict(image), predictor.answer(image)
-        half = interval["half_widths"][answer["band"]]
+        half = INTERVAL["half_widths"][answer["band"]]
         assert answer["band"] == ("mild", "medium", "severe")[int(outputs["severity_band"][0])]
         expected = np.clip([answer["severity"] - half, answer["severity"] + half], 0, 72)
         np.testing.assert_allclose(answer["interval"], expected, atol=1e-3)
@@ -95,14 +90,8 @@ def test_bundle_answers_with_interval_and_band(scheme, tmp_path):
 
 def test_an_interval_that_is_not_the_scores_is_refused(tmp_path):
     model, contract, images, _ = case("severity")
-    interval = {
-        "level": 0.9,
-        "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 6.0},
-        "counts": {},
-        "limits": [0, 72],
-    }
-    contract = with_uncertainty(contract, {"interval": interval, "measured_on": MEASURED})
-    other = {**interval, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 5.0}}
+    contract = with_uncertainty(contract, {"interval": INTERVAL, "measured_on": MEASURED})
+    other = {**INTERVAL, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 5.0}}
     wrong = with_interval(model, with_uncertainty(contract_of(model), {"interval": other, "measured_on": MEASURED}))
     with pytest.raises(CheckFailed, match="interval and band miss the score's"):
         build_bundle(wrong, contract, scheme="float32", output=tmp_path / "b", held_out=images, calibration_images={})

@@ -31,7 +31,7 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
     """
     steps = len(training.order(0))
     compile_model(model, recipe, steps)
-    _create_variables(model, training)
+    create_variables(model, training)
     checkpoint = run.checkpoints / CHECKPOINT
     for leftover in run.checkpoints.glob(".*"):
         leftover.unlink()
@@ -59,7 +59,7 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
             variable.assign(value)
 
 
-def _create_variables(model: keras.Model, training: InputPipeline) -> None:
+def create_variables(model: keras.Model, training: InputPipeline) -> None:
     """Variables of optimizer, losses and metrics. Left to the first step, TensorFlow would trace that step twice."""
     model.optimizer.build(model.trainable_variables)
     image, targets, *_ = next(iter(training.dataset()))
