@@ -75,8 +75,11 @@ class InputPipeline:
             image, weights = named.pop("image"), named.pop("weights", None)
             return (image, named) if weights is None else (image, named, {"probabilities": weights})
 
+        # With fixed parallelism there is nothing to tune, and the tuner keeps a finished iterator waiting for seconds.
+        options = tf.data.Options()
+        options.autotune.enabled = False
         dataset = tf.data.Dataset.range(len(order)).map(load_step, num_parallel_calls=4, deterministic=True)
-        return dataset.prefetch(2)
+        return dataset.prefetch(2).with_options(options)
 
     def batch(self, positions: np.ndarray, epoch: int, step: int) -> list[np.ndarray]:
         """The arrays of one step, in the order of `_specs`."""
