@@ -62,7 +62,7 @@ class Recipe:
         loss_weights: weights of the loss terms (paper 1, eq. 9: location 1.0, pair 0.2, regression 0.2).
         precision: "float32", or "mixed_bfloat16": compute in bfloat16, keep weights and the saved model in float32.
             Faster on GPUs and on CPUs with AMX, slower on others.
-        class_balance: classification only: weigh classes inversely to their frequency in the loss.
+        class_balance: classification only: draw every class equally often in training, whatever its frequency.
         select_best: keep the weights of the epoch with the best validation loss rather than the last.
         folds: number of folds the corpus is divided into.
         fold: the one held out for testing.

@@ -26,7 +26,8 @@ class InputPipeline:
 
     Batches are `(image, targets, weights)` as `keras.Model.fit` takes them: image (B, height, width, 3) uint8; targets
     and weights by the names of the model's outputs (severity (B, 1), location_map_S (B, H/S, W/S, 1), -1 where nobody
-    annotated boxes; probabilities: class index (B,), weighted inversely to the class' frequency if the recipe says so;
+    annotated boxes; probabilities: class index (B,). Where the recipe balances classes, training draws each equally
+    often, and otherwise they are weighted inversely to their frequency;
     for detection boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a photograph).
     """
 
@@ -41,7 +42,8 @@ class InputPipeline:
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
         if recipe.task == "classification":
             self._classes = true_values(self.records, recipe).astype(np.int32)
-            self._weights = class_weights(self._classes, len(recipe.labels), recipe.class_balance)
+            weighted = recipe.class_balance and not training
+            self._weights = class_weights(self._classes, len(recipe.labels), weighted)
         elif recipe.task == "detection":
             self._max_boxes = max([1, *true_values(self.records, recipe)])
         else:
@@ -51,7 +53,8 @@ class InputPipeline:
         """Positions in `records` of every step of this epoch."""
         recipe = self.recipe
         if self.training:
-            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch))
+            classes = self._classes if recipe.class_balance else None
+            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch, classes))
         positions = np.arange(len(self.records))
         return np.split(positions, range(recipe.batch_size, len(positions), recipe.batch_size))
 
