@@ -132,6 +132,11 @@ class Recipe:
             raise InputError(
                 f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}"
             )
+        if self.auxiliary and self.task != "classification":
+            raise InputError(
+                f"`auxiliary` goes with task 'classification' alone. Received: task={self.task!r}, "
+                f"auxiliary={self.auxiliary}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(dataclasses.asdict(self)))

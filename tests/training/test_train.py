@@ -177,6 +177,13 @@ def test_metadata_is_learned_beside_the_class_and_not_told(coloured, tmp_path, c
     assert list(models.load(run.model_path).output) == ["probabilities"]
 
 
+def test_a_network_without_features_cannot_learn_metadata():
+    recipe = replace(get_recipe("psenet:pretraining"), auxiliary=("site",))
+    model = models.create_model("psenet_classifier", image_size=(64, 64), num_classes=2)
+    with pytest.raises(InputError, match="psenet_classifier learns nothing beside its task; train it with --set aux"):
+        trained_model(model, recipe, [AuxiliaryTarget("site", values=("hand", "foot"))])
+
+
 def test_unknown_metadata_costs_nothing(coloured):
     model = models.create_model("cnd", image_size=(32, 32), filters=(4,))
     recipe = small(batch_size=90)

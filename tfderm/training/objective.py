@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from tfderm.errors import InputError
 from tfderm.losses import LocationFocalLoss, SeverityLoss
 from tfderm.models.faster_rcnn import FasterRCNNTraining
 from tfderm.pipeline.auxiliary import AuxiliaryTarget
@@ -48,11 +49,16 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
 
     For detection that is a model which knows the losses; with auxiliary targets, one with an output for each, which
     reads the layer `features`.
+
+    Raises:
+        InputError: auxiliary targets for a network without that layer.
     """
     if recipe.task == "detection":
         return FasterRCNNTraining(model, seed=recipe.seed)
     if not auxiliary:
         return model
+    if "features" not in {layer.name for layer in model.layers}:
+        raise InputError(f"Model {recipe.model} learns nothing beside its task; train it with --set auxiliary=[].")
     features = model.get_layer("features").output
     outputs = {
         target.output: keras.layers.Dense(
