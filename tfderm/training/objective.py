@@ -34,12 +34,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     elif recipe.task == "detection":
         model.compile(_optimizer(recipe, steps_per_epoch))
     else:
-        losses = {"probabilities": keras.losses.SparseCategoricalCrossentropy()}
-        loss_weights = {"probabilities": 1.0}
-        for name in model.output:
-            if name != "probabilities":
-                losses[name] = keras.losses.SparseCategoricalCrossentropy()
-                loss_weights[name] = recipe.loss_weights.get("auxiliary", 0.3)
+        weights = {"auxiliary": 0.3, **recipe.loss_weights}
+        losses = {name: keras.losses.SparseCategoricalCrossentropy() for name in model.output}
+        loss_weights = {name: 1.0 if name == "probabilities" else weights["auxiliary"] for name in model.output}
         metrics = {"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
         model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
 
