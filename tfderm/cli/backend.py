@@ -1,5 +1,6 @@
 """Choose Keras' backend before anything imports Keras."""
 
+import logging
 import os
 
 from tfderm.native_messages import silenced_native_messages
@@ -13,3 +14,5 @@ def start_keras(backend: str | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced_native_messages():  # TensorFlow's start-up messages ignore their own log level.
         import keras  # noqa: F401
+    # TensorFlow warns of each new model that one process predicts with.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
