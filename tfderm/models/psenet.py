@@ -2,12 +2,13 @@
 
 import keras
 
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.layers import ScoreRefine
 from tfderm.models.backbones.psenet import STRIDES, psenet_backbone, scaled
 from tfderm.models.normalization import image_input, normalize
 
 
-def psenet(image_size=(800, 1024), width=1.0, head="srm", weight_decay=0.0):
+def psenet(image_size=(800, 1024), width=1.0, head="srm", components=False, weight_decay=0.0):
     """One sub-network of the siamese structure: what runs after training.
 
     Args:
@@ -15,12 +16,15 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", weight_decay=0.0):
         width: multiplies all channel counts; 1.0 is the paper-sized network.
         head: "srm", the score refine module, or "fp", the paper's ablation (table 2): a score from the average over
             each map of the pyramid, weights shared, and no location maps.
+        components: also predict the four grades behind the score, which the paper does not: one linear unit each on
+            the averages over the five maps. Score and location maps are computed as without.
         weight_decay: coefficient of the gradient weight_decay * w on every kernel, added to the loss as L2.
 
     Returns:
         Functional model: `image` (B, height, width, 3) uint8 RGB to
         `severity` (B, 1), the region score in PASI points (0..72 meaningful), and
-        with "srm" `location_map_8` ... `location_map_128` (B, ceil(height / stride), ceil(width / stride), 1) in 0..1.
+        with "srm" `location_map_8` ... `location_map_128` (B, ceil(height / stride), ceil(width / stride), 1) in 0..1,
+        with `components` `erythema`, `induration`, `desquamation` (B, 1; 0..4 meaningful) and `area` (B, 1; 0..6).
 
     Raises:
         ValueError: there is no such head.
@@ -52,4 +56,14 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", weight_decay=0.0):
         name="severity",
     )(scores)
     named_maps = {f"location_map_{s}": location_map for s, location_map in zip(STRIDES, location_maps, strict=False)}
-    return keras.Model(image, {"severity": severity, **named_maps}, name="psenet")
+    grades = _components(feature_maps) if components else {}
+    return keras.Model(image, {"severity": severity, **named_maps, **grades}, name="psenet")
+
+
+def _components(feature_maps):
+    averages = [
+        keras.layers.GlobalAveragePooling2D(dtype=keras.config.floatx(), name=f"component_average_{stride}")(tensor)
+        for stride, tensor in zip(STRIDES, feature_maps, strict=True)
+    ]
+    features = keras.layers.Concatenate(dtype=keras.config.floatx(), name="component_features")(averages)
+    return {name: keras.layers.Dense(1, dtype=keras.config.floatx(), name=name)(features) for name in COMPONENT_LIMITS}
