@@ -46,7 +46,7 @@ class Predictions:
 
 
 def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> None:
-    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, components, and the manifest's other columns.
+    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, components, and the manifest's columns.
 
     For detection y_true and y_pred are numbers of boxes, and `found` is the number of true boxes found.
     """
