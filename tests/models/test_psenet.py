@@ -37,7 +37,8 @@ def test_components_are_added_to_a_network_that_is_the_same_without_them():
     assert models[False].count_params() == 48_478  # As released before there were components.
     added = ["erythema", "induration", "desquamation", "area"]
     assert list(models[True].output) == names + added
-    assert models[True].count_params() == 48_478 + 4 * (5 * 32 + 1)  # Averages of five maps of 32 channels, and a bias.
+    # A pointwise convolution from 32 to 8 channels, and of its averages over five maps four linear units.
+    assert models[True].count_params() == 48_478 + (32 * 8 + 8) + 4 * (5 * 8 + 1)
     image = np.random.default_rng(0).integers(0, 256, (2, 64, 80, 3), np.uint8)
     plain, more = (model.predict(image, verbose=0) for model in (models[False], models[True]))
     for name in names:

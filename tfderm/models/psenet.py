@@ -16,8 +16,9 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", components=False, weig
         width: multiplies all channel counts; 1.0 is the paper-sized network.
         head: "srm", the score refine module, or "fp", the paper's ablation (table 2): a score from the average over
             each map of the pyramid, weights shared, and no location maps.
-        components: also predict the four grades behind the score, which the paper does not: one linear unit each on
-            the averages over the five maps. Score and location maps are computed as without.
+        components: also predict the four grades behind the score, which the paper does not: a pointwise convolution,
+            shared by the five maps, its average over each, and one linear unit per grade. Score and location maps are
+            computed as without.
         weight_decay: coefficient of the gradient weight_decay * w on every kernel, added to the loss as L2.
 
     Returns:
@@ -56,14 +57,25 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", components=False, weig
         name="severity",
     )(scores)
     named_maps = {f"location_map_{s}": location_map for s, location_map in zip(STRIDES, location_maps, strict=False)}
-    grades = _components(feature_maps) if components else {}
+    grades = _components(feature_maps, scaled(64, width), regularizer) if components else {}
     return keras.Model(image, {"severity": severity, **named_maps, **grades}, name="psenet")
 
 
-def _components(feature_maps):
+def _components(feature_maps, features, kernel_regularizer):
+    floatx = keras.config.floatx()
+    # Averaging the maps themselves would have export leave the residual sums of all stages in float beside it.
+    pointwise = keras.layers.Conv2D(
+        features,
+        1,
+        activation="relu",
+        kernel_initializer="he_normal",
+        kernel_regularizer=kernel_regularizer,
+        dtype=floatx,
+        name="component_pointwise",
+    )
     averages = [
-        keras.layers.GlobalAveragePooling2D(dtype=keras.config.floatx(), name=f"component_average_{stride}")(tensor)
+        keras.layers.GlobalAveragePooling2D(dtype=floatx, name=f"component_average_{stride}")(pointwise(tensor))
         for stride, tensor in zip(STRIDES, feature_maps, strict=True)
     ]
-    features = keras.layers.Concatenate(dtype=keras.config.floatx(), name="component_features")(averages)
-    return {name: keras.layers.Dense(1, dtype=keras.config.floatx(), name=name)(features) for name in COMPONENT_LIMITS}
+    features = keras.layers.Concatenate(dtype=floatx, name="component_features")(averages)
+    return {name: keras.layers.Dense(1, dtype=floatx, name=name)(features) for name in COMPONENT_LIMITS}
