@@ -9,6 +9,7 @@ from tfderm import datasets
 from tfderm.datasets.corpus import Record
 from tfderm.errors import InputError
 from tfderm.pipeline import load_images, location_maps
+from tfderm.pipeline.arrays import write_arrays
 from tfderm.pipeline.batch_order import batch_order
 from tfderm.pipeline.input_pipeline import InputPipeline, class_weights, scaled_boxes
 from tfderm.recipe import Augmentation
@@ -88,6 +89,15 @@ def test_grades_are_targets_and_unknown_ones_are_marked(corpus):
     for wrong in ("7", "nan", "large"):
         with pytest.raises(InputError, match=f"area must be a number from 0 to 6. Received: {wrong}"):
             InputPipeline(corpus, [grades(corpus.records[0], area=wrong)], recipe(), (8,), False, names)
+
+
+def test_arrays_for_training_elsewhere_hold_the_grades(corpus, tmp_path):
+    metadata = {name: text for name, text in corpus.records[0].metadata.items() if name != "area"}
+    records = [replace(corpus.records[0], metadata=metadata), corpus.records[1]]
+    write_arrays(corpus, records, recipe(model_options={"components": True}), tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as arrays:
+        np.testing.assert_array_equal(arrays["area"], [np.nan, float(corpus.records[1].metadata["area"])])
+        np.testing.assert_array_equal(arrays["erythema"], [float(record.metadata["erythema"]) for record in records])
 
 
 def test_the_same_epoch_gives_the_same_batches(corpus):
