@@ -27,8 +27,9 @@ def convolve(image, kernel, bias):
     return result
 
 
-def test_scores_and_location_maps_equal_the_equations_in_numpy():
-    layer = ScoreRefine(features=8, bottleneck=4)
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_scores_and_location_maps_equal_the_equations_in_numpy(depthwise):
+    layer = ScoreRefine(features=8, bottleneck=4, depthwise=depthwise)
     maps = feature_maps()
     scores, locations = layer(maps)
     combination = np.random.default_rng(1).standard_normal((5, 3)).astype("float32")
@@ -36,9 +37,15 @@ def test_scores_and_location_maps_equal_the_equations_in_numpy():
     scores, locations = layer(maps)
 
     def run(branch, tensor, activations):
-        for part, activation in zip(branch, activations, strict=True):
+        activations = iter(activations)
+        for part in branch:
             kernel, bias = part.get_weights()
-            tensor = activation(convolve(tensor, kernel.astype("float64"), bias))
+            if isinstance(part, keras.layers.DepthwiseConv2D):
+                kernel = kernel * np.eye(kernel.shape[2])  # (k, k, C, 1) -> (k, k, C, C): no channel sees another
+                tensor = convolve(tensor, kernel.astype("float64"), bias)
+            else:
+                tensor = next(activations)(convolve(tensor, kernel.astype("float64"), bias))
+        assert next(activations, None) is None
         return tensor
 
     def relu(x):
@@ -87,9 +94,10 @@ def test_location_maps_start_at_the_prior():
 
 
 def test_config_round_trip_keeps_every_argument():
-    layer = ScoreRefine(features=8, bottleneck=4, location_prior=0.2, kernel_regularizer=keras.regularizers.L2(0.25))
+    regularizer = keras.regularizers.L2(0.25)
+    layer = ScoreRefine(8, bottleneck=4, depthwise=True, location_prior=0.2, kernel_regularizer=regularizer)
     copy = ScoreRefine.from_config(layer.get_config())
-    assert (copy.features, copy.bottleneck, copy.location_prior) == (8, 4, 0.2)
+    assert (copy.features, copy.bottleneck, copy.depthwise, copy.location_prior) == (8, 4, True, 0.2)
     assert float(copy.kernel_regularizer.l2) == 0.25
 
 

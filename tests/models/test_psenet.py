@@ -57,6 +57,23 @@ def test_backbone_has_45_convolutions_and_seven_halvings():
     assert len(channels) == 1
 
 
+def test_phone_form_has_the_same_outputs_and_depthwise_convolutions_where_the_kernels_are_large():
+    plain, phone = (
+        tfderm.create_model("psenet", image_size=(128, 128), width=0.125, depthwise=depthwise)
+        for depthwise in (False, True)
+    )
+    assert {name: tensor.shape for name, tensor in phone.output.items()} == {
+        name: tensor.shape for name, tensor in plain.output.items()
+    }
+    depthwise = [layer.name for layer in phone.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    assert depthwise == [f"stage{stage}_block{block}_conv" for stage in range(1, 7) for block in (1, 2)]
+    # A depthwise kernel has no second channel axis: middle * 9 in place of middle * middle * 9 (middle 8 or 16 here).
+    # The branches: 8 to 16 channels by 3x3 and 5x5, 8 to 8 by 3x3; instead kernel and bias per channel, then pointwise.
+    backbone = sum(9 * m * m - 9 * m for m in [8] * 4 + [16] * 8)
+    head = sum(k * k * 8 * f - (k * k * 8 + 8 + 8 * f) for k, f in ((3, 16), (5, 16), (3, 8)))
+    assert plain.count_params() - phone.count_params() == backbone + head
+
+
 def test_weight_decay_adds_half_its_square_norm_to_the_loss():
     model = tfderm.create_model("psenet", image_size=(128, 128), width=0.125, weight_decay=2e-4)
     kernels = [v for v in model.trainable_variables if v.path.endswith("kernel") and "severity" not in v.path]

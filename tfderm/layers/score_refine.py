@@ -26,6 +26,7 @@ class ScoreRefine(keras.layers.Layer):
     Args:
         features: channels of F and v; even. The paper's is 256.
         bottleneck: channels after the pointwise convolutions.
+        depthwise: 3x3 and 5x5 convolutions see one channel each, and a pointwise convolution follows them.
         location_prior: value of D at initialisation, in (0, 1), as in Lin et al. (focal loss).
         kernel_regularizer: applied to every convolution kernel.
 
@@ -42,7 +43,9 @@ class ScoreRefine(keras.layers.Layer):
         Li et al., PSENet, AAAI 2020, section "Score Refine Module".
     """
 
-    def __init__(self, features=256, bottleneck=64, location_prior=0.1, kernel_regularizer=None, **kwargs):
+    def __init__(
+        self, features=256, bottleneck=64, depthwise=False, location_prior=0.1, kernel_regularizer=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if features < 2 or features % 2:
             raise ValueError(f"`features` must be even and positive. Received: features={features}")
@@ -50,13 +53,18 @@ class ScoreRefine(keras.layers.Layer):
             raise ValueError(f"`location_prior` must be in (0, 1). Received: location_prior={location_prior}")
         self.features = features
         self.bottleneck = bottleneck
+        self.depthwise = depthwise
         self.location_prior = location_prior
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
         def branch(name, kernel_size, filters, activation):
+            first = self._convolution(f"{name}_pointwise", bottleneck, 1, "relu")
+            if not depthwise or kernel_size == 1:
+                return [first, self._convolution(name, filters, kernel_size, activation)]
             return [
-                self._convolution(f"{name}_pointwise", bottleneck, 1, "relu"),
-                self._convolution(name, filters, kernel_size, activation),
+                first,
+                self._depthwise_convolution(f"{name}_depthwise", kernel_size),
+                self._convolution(name, filters, 1, activation),
             ]
 
         self.score_fine = branch("score_fine", 3, features // 2, "relu")
@@ -75,6 +83,16 @@ class ScoreRefine(keras.layers.Layer):
             kernel_initializer="he_normal",
             bias_initializer=keras.initializers.Constant(bias),
             kernel_regularizer=self.kernel_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _depthwise_convolution(self, name, kernel_size):
+        return keras.layers.DepthwiseConv2D(
+            kernel_size,
+            padding="same",
+            depthwise_initializer=keras.initializers.RandomNormal(stddev=1 / kernel_size),
+            depthwise_regularizer=self.kernel_regularizer,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -136,6 +154,7 @@ class ScoreRefine(keras.layers.Layer):
             **super().get_config(),
             "features": self.features,
             "bottleneck": self.bottleneck,
+            "depthwise": self.depthwise,
             "location_prior": self.location_prior,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

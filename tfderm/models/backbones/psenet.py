@@ -20,13 +20,14 @@ STRIDES = (8, 16, 32, 64, 128)
 _MIDDLE_CHANNELS = (64, 64, 128, 128, 128, 128)
 
 
-def psenet_backbone(image, width=1.0, kernel_regularizer=None):
+def psenet_backbone(image, width=1.0, kernel_regularizer=None, depthwise=False):
     """Feature maps of a normalised image.
 
     Args:
         image: float tensor (B, height, width, 3).
         width: multiplies all channel counts; 1.0 gives maps of 256 channels.
         kernel_regularizer: applied to every convolution kernel.
+        depthwise: the 3x3 convolutions of the bottlenecks are depthwise.
 
     Returns:
         Five tensors (B, ceil(height / s), ceil(width / s), 256 * width), s = 8, 16, 32, 64, 128.
@@ -39,7 +40,7 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None):
         if strides > 1:
             shortcut = block(tensor, channels, 1, name=f"{name}_shortcut", strides=strides, activation=False)
         tensor = block(tensor, middle, 1, name=f"{name}_reduce")
-        tensor = block(tensor, middle, 3, name=f"{name}_conv", strides=strides)
+        tensor = block(tensor, middle, 3, name=f"{name}_conv", strides=strides, depthwise=depthwise)
         tensor = block(tensor, channels, 1, name=f"{name}_expand", activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
