@@ -33,7 +33,7 @@ def main() -> None:
     models = {
         "straightforward": psenet_straightforward(image_size),
         "psenet": tfderm.create_model("psenet", image_size=image_size),
-        "psenet:phone": tfderm.create_model("psenet", image_size=image_size, depthwise=True),
+        "psenet:phone": tfderm.create_model("psenet", image_size=image_size, mobile=True),
     }
     files = {name: convert(model, _contract(model, image_size)) for name, model in models.items()}
     runners = {name: _runner(content, arguments.threads) for name, content in files.items()}

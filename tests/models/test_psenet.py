@@ -57,10 +57,9 @@ def test_backbone_has_45_convolutions_and_seven_halvings():
     assert len(channels) == 1
 
 
-def test_phone_form_has_the_same_outputs_and_depthwise_convolutions_where_the_kernels_are_large():
+def test_phone_form_has_the_same_outputs_depthwise_convolutions_and_a_narrow_first_stage():
     plain, phone = (
-        tfderm.create_model("psenet", image_size=(128, 128), width=0.125, depthwise=depthwise)
-        for depthwise in (False, True)
+        tfderm.create_model("psenet", image_size=(128, 128), width=0.125, mobile=mobile) for mobile in (False, True)
     )
     assert {name: tensor.shape for name, tensor in phone.output.items()} == {
         name: tensor.shape for name, tensor in plain.output.items()
@@ -71,7 +70,10 @@ def test_phone_form_has_the_same_outputs_and_depthwise_convolutions_where_the_ke
     # The branches: 8 to 16 channels by 3x3 and 5x5, 8 to 8 by 3x3; instead kernel and bias per channel, then pointwise.
     backbone = sum(9 * m * m - 9 * m for m in [8] * 4 + [16] * 8)
     head = sum(k * k * 8 * f - (k * k * 8 + 8 + 8 * f) for k, f in ((3, 16), (5, 16), (3, 8)))
-    assert plain.count_params() - phone.count_params() == backbone + head
+    # 16 channels less between stages 1 and 2: out of the shortcut and two expansions (each with 4 of normalisation),
+    # into the second reduction, and into stage 2's shortcut (to 32) and reduction (to 8).
+    narrow = 16 * ((16 + 4) + 2 * (8 + 4) + 8 + 32 + 8)
+    assert plain.count_params() - phone.count_params() == backbone + head + narrow
 
 
 def test_weight_decay_adds_half_its_square_norm_to_the_loss():

@@ -8,7 +8,7 @@ from tfderm.models.backbones.psenet import STRIDES, psenet_backbone, scaled
 from tfderm.models.normalization import image_input, normalize
 
 
-def psenet(image_size=(800, 1024), width=1.0, head="srm", depthwise=False, components=False, weight_decay=0.0):
+def psenet(image_size=(800, 1024), width=1.0, head="srm", mobile=False, components=False, weight_decay=0.0):
     """One sub-network of the siamese structure: what runs after training.
 
     Args:
@@ -16,8 +16,8 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", depthwise=False, compo
         width: multiplies all channel counts; 1.0 is the paper-sized network.
         head: "srm", the score refine module, or "fp", the paper's ablation (table 2): a score from the average over
             each map of the pyramid, weights shared, and no location maps.
-        depthwise: for phones: depthwise 3x3 convolutions in the bottlenecks and in the score refine module, where a
-            pointwise one follows to the number of channels.
+        mobile: for phones: depthwise 3x3 convolutions in the bottlenecks and depthwise 3x3 and 5x5 ones in the score
+            refine module, each followed by a pointwise one, and a first stage half as wide.
         components: also predict the four grades behind the score, which the paper does not: a pointwise convolution,
             shared by the five maps, its average over each, and one linear unit per grade. Score and location maps are
             computed as without.
@@ -36,12 +36,12 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", depthwise=False, compo
         raise ValueError(f"`head` must be one of srm, fp. Received: head={head!r}")
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     image = image_input(image_size)
-    feature_maps = psenet_backbone(normalize(image), width, regularizer, depthwise)
+    feature_maps = psenet_backbone(normalize(image), width, regularizer, mobile)
     if head == "srm":
         scores, location_maps = ScoreRefine(
             features=scaled(256, width),
             bottleneck=scaled(64, width),
-            depthwise=depthwise,
+            depthwise=mobile,
             kernel_regularizer=regularizer,
             dtype=keras.config.floatx(),
             name="score_refine",

@@ -13,7 +13,7 @@ No public weights fit the backbone. It can be pre-trained on any photographs wit
 
 Table 1 compares with `resnet50` and `inception_bn` (GoogLeNet-v2), each with and without the siamese structure; table 2
 takes away the score refine module (`fp`, `fp_siamese`) and the siamese structure (`single`). `phone` is ours: depthwise
-convolutions where the arithmetic is.
+convolutions and a narrow first stage, where the arithmetic is.
 
 `components` is `demo` with a prediction of erythema, induration, desquamation and area beside the score, for data whose
 manifest has those columns, in some rows at least; `--set model_options.components=True` adds it to any variant with
@@ -62,7 +62,7 @@ VARIANTS = {
     "fp": _row("fp", 3.27, 0.7132, "none", **_FEATURE_PYRAMID),
     "fp_siamese": _row("fp_siamese", 3.03, 0.7376, "random", **_FEATURE_PYRAMID),
     "single": _row("single", 2.76, 0.7696, "none"),
-    "phone": replace(RECIPE, name="psenet:phone", model_options={"depthwise": True}, claim={}),
+    "phone": replace(RECIPE, name="psenet:phone", model_options={"mobile": True}, claim={}),
     "all_pairs": replace(RECIPE, name="psenet:all_pairs", pairs="all", claim={}),
     "pretraining": replace(
         RECIPE,
