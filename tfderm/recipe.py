@@ -63,7 +63,7 @@ class Recipe:
             components 0.2, for each severity component that the model predicts).
         precision: "float32", or "mixed_bfloat16": compute in bfloat16, keep weights and the saved model in float32.
             Faster on GPUs and on CPUs with AMX, slower on others.
-        class_balance: classification only: draw every class equally often in training, whatever its frequency.
+        class_balance: classification only: weigh classes inversely to their frequency in the loss.
         select_best: keep the weights of the epoch with the best validation loss rather than the last.
         folds: number of folds the corpus is divided into.
         fold: the one held out for testing.

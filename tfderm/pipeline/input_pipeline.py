@@ -27,10 +27,9 @@ class InputPipeline:
 
     Batches are `(image, targets, weights)` as `keras.Model.fit` takes them: image (B, height, width, 3) uint8; targets
     and weights by the names of the model's outputs (severity (B, 1), location_map_S (B, H/S, W/S, 1), -1 where nobody
-    annotated boxes; a component's grade (B, 1), -1 where nobody gave one; probabilities: class index (B,). Where the
-    recipe balances classes, training draws each equally often, and otherwise they are weighted inversely to their
-    frequency; for detection boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a
-    photograph).
+    annotated boxes; a component's grade (B, 1), -1 where nobody gave one; probabilities: class index (B,), weighted
+    inversely to the class' frequency if the recipe says so; for detection boxes (B, M, 4) x, y, width, height in pixels
+    and valid (B, M), M the most boxes of a photograph).
     """
 
     def __init__(
@@ -50,8 +49,7 @@ class InputPipeline:
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
         if recipe.task == "classification":
             self._classes = true_values(self.records, recipe).astype(np.int32)
-            weighted = recipe.class_balance and not training
-            self._weights = class_weights(self._classes, len(recipe.labels), weighted)
+            self._weights = class_weights(self._classes, len(recipe.labels), recipe.class_balance)
         elif recipe.task == "detection":
             self._max_boxes = max([1, *true_values(self.records, recipe)])
         else:
@@ -65,8 +63,7 @@ class InputPipeline:
         """Positions in `records` of every step of this epoch."""
         recipe = self.recipe
         if self.training:
-            classes = self._classes if recipe.class_balance else None
-            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch, classes))
+            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch))
         positions = np.arange(len(self.records))
         return np.split(positions, range(recipe.batch_size, len(positions), recipe.batch_size))
 
