@@ -30,11 +30,10 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, nargs=2, default=(800, 1024), metavar=("HEIGHT", "WIDTH"))
     arguments = parser.parse_args()
     image_size = tuple(arguments.image_size)
-    models = {
-        "straightforward": psenet_straightforward(image_size),
-        "psenet": tfderm.create_model("psenet", image_size=image_size),
-        "psenet:phone": tfderm.create_model("psenet", image_size=image_size, mobile=True),
-    }
+    models = {"straightforward": psenet_straightforward(image_size)}
+    for name in ("psenet", "psenet:phone"):
+        recipe = get_recipe(name)
+        models[name] = tfderm.create_model(recipe.model, image_size=image_size, **recipe.model_options)
     files = {name: convert(model, _contract(model, image_size)) for name, model in models.items()}
     runners = {name: _runner(content, arguments.threads) for name, content in files.items()}
     image = np.random.default_rng(0).integers(0, 256, (1, *image_size, 3), np.uint8)

@@ -58,6 +58,11 @@ def test_labels_go_with_classification():
         replace(get_recipe("cnd"), labels=())
 
 
+def test_auxiliary_columns_go_with_classification():
+    with pytest.raises(InputError, match="`auxiliary` goes with task"):
+        replace(get_recipe("psenet"), auxiliary=("age",))
+
+
 def test_unknown_recipes_list_the_known():
     for name in ("psnet", "psenet:huge"):
         with pytest.raises(InputError, match=f"No recipe '{name}'. There are: cnd, lesion_detector, "):

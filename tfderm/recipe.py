@@ -59,11 +59,13 @@ class Recipe:
         weight_decay: L2 penalty on kernels, as the coefficient of the gradient (weight_decay * w).
         pairs: severity only: "random" (a batch is image pairs drawn anew every step), "all" (every pair within the
             batch), "none" (no pair loss).
-        loss_weights: weights of the loss terms (paper 1, eq. 9: location 1.0, pair 0.2, regression 0.2; ours:
-            components 0.2, for each severity component that the model predicts).
+        loss_weights: weights of the loss terms (paper 1, eq. 9: location 1.0, pair 0.2, regression 0.2; ours: for each
+            severity component, components 0.2; for each auxiliary column, auxiliary 0.3).
         precision: "float32", or "mixed_bfloat16": compute in bfloat16, keep weights and the saved model in float32.
             Faster on GPUs and on CPUs with AMX, slower on others.
-        class_balance: classification only: weigh classes inversely to their frequency in the loss.
+        class_balance: classification only: draw every class equally often in training, whatever its frequency.
+        auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
+            it trains; the saved model does not tell them.
         select_best: keep the weights of the epoch with the best validation loss rather than the last.
         folds: number of folds the corpus is divided into.
         fold: the one held out for testing.
@@ -95,6 +97,7 @@ class Recipe:
     loss_weights: Mapping[str, float] = field(default_factory=dict)
     precision: str = "float32"
     class_balance: bool = False
+    auxiliary: tuple[str, ...] = ()
     select_best: bool = False
     folds: int = 5
     fold: int = 0
@@ -128,6 +131,11 @@ class Recipe:
         if (self.task == "classification") != bool(self.labels):
             raise InputError(
                 f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}"
+            )
+        if self.auxiliary and self.task != "classification":
+            raise InputError(
+                f"`auxiliary` goes with task 'classification' alone. Received: task={self.task!r}, "
+                f"auxiliary={self.auxiliary}"
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -44,6 +44,18 @@ def test_random_pairs_are_of_two_images_and_drawn_anew():
     assert np.all(np.abs(counts[~np.eye(12, dtype=bool)] - 18.2) < 21.5)
 
 
+def test_classes_are_drawn_equally_often_and_no_image_is_left_behind():
+    classes = np.array([0] * 40 + [2] * 7 + [3] * 1)
+    epochs = [batch_order(48, 8, "none", seed=5, epoch=epoch, classes=classes).ravel() for epoch in range(12)]
+    for positions in epochs:
+        np.testing.assert_array_equal(np.bincount(classes[positions]), [16, 0, 16, 16])
+        counts = np.bincount(positions, minlength=48)
+        assert counts[:40].max() == 1 and set(counts[40:47]) == {2, 3}
+    # 40 images, 16 drawn in each of 12 epochs: one is missed in all of them with probability 0.6 ** 12 = 0.002.
+    assert np.count_nonzero(np.bincount(np.concatenate(epochs), minlength=48)) >= 46
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
 def test_a_split_smaller_than_a_batch_still_trains():
     assert batch_order(3, 16, "none", 0, 0).shape == (1, 3)
     assert batch_order(3, 16, "random", 0, 0).shape == (1, 2)

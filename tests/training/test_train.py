@@ -17,9 +17,12 @@ import pytest
 from tfderm import datasets, files, models
 from tfderm.contract import ModelContract
 from tfderm.errors import CheckFailed, InputError
+from tfderm.pipeline import load_images
+from tfderm.pipeline.auxiliary import AuxiliaryTarget
+from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.recipes import get_recipe
 from tfderm.training import train
-from tfderm.training.objective import compile_model
+from tfderm.training.objective import compile_model, trained_model
 
 
 def tiny(**changes):
@@ -179,6 +182,49 @@ def test_weights_of_another_network_are_refused(psoriasis, tmp_path, run):
         train(tiny(), data=str(psoriasis), output=tmp_path / "run", initial=broken)
 
 
+def test_metadata_is_learned_beside_the_class_and_not_told(coloured, tmp_path, capsys):
+    manifest = shutil.copytree(coloured.parent, tmp_path / "data") / "manifest.csv"
+    header, *rows = manifest.read_text().splitlines()
+    sites = {"nv": "hand", "bkl": "foot", "mel": ""}
+    rows = [f"{header},site,age", *(f"{row},{sites[row.rsplit(',', 1)[1]]}," for row in rows)]
+    manifest.write_text("\n".join(rows) + "\n")
+    recipe = small(auxiliary=("site", "age"), epochs=8, learning_rate=1e-2)
+    run = train(recipe, data=str(manifest), output=tmp_path / "run")
+    assert "learns beside the label: site (2 classes); not age: the training photographs" in capsys.readouterr().err
+    with open(run.path / "history.csv", newline="") as file:
+        losses = [float(row["auxiliary_site_loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.7 * np.log(2)  # what guessing costs
+    assert [output.name for output in run.contract.outputs] == ["probabilities"]
+    assert list(models.load(run.model_path).output) == ["probabilities"]
+
+
+def test_a_network_without_features_cannot_learn_metadata():
+    recipe = replace(get_recipe("psenet:pretraining"), auxiliary=("site",))
+    model = models.create_model("psenet_classifier", image_size=(64, 64), num_classes=2)
+    with pytest.raises(InputError, match="psenet_classifier learns nothing beside its task; train it with --set aux"):
+        trained_model(model, recipe, [AuxiliaryTarget("site", values=("hand", "foot"))])
+
+
+def test_unknown_metadata_costs_nothing(coloured):
+    model = models.create_model("cnd", image_size=(32, 32), filters=(4,))
+    recipe = small(batch_size=90)
+    corpus = datasets.load(coloured)
+
+    def loss(model, auxiliary, records):
+        compile_model(model, recipe, 10)
+        (batch,) = InputPipeline(corpus, records, recipe, (), False, auxiliary=auxiliary).dataset()
+        return float(model.test_on_batch(*batch, return_dict=True)["loss"])
+
+    site = AuxiliaryTarget("site", values=("hand", "foot"))
+    alone = loss(model, [], corpus.records)
+    beside = trained_model(model, recipe, [site])
+    assert loss(beside, [site], corpus.records) == pytest.approx(alone, rel=1e-6)
+
+    told = [replace(corpus.records[0], metadata={"site": "foot"}), *corpus.records[1:]]
+    foot = np.asarray(beside(load_images(corpus, told[:1], (32, 32)))["auxiliary_site"])[0, 1]
+    assert loss(beside, [site], told) == pytest.approx(alone - 0.3 * np.log(foot) / 90, rel=1e-6)
+
+
 def test_weight_decay_is_l2_in_the_loss_not_decoupled():
     from tfderm import models
 
@@ -186,8 +232,10 @@ def test_weight_decay_is_l2_in_the_loss_not_decoupled():
     compile_model(model, replace(get_recipe("cnd"), weight_decay=0.5), 10)
     assert model.optimizer.weight_decay is None
     kernels = [layer.kernel for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    kernels.append(model.get_layer("from_colours").kernel)
+    kernels[-1].assign(np.full(kernels[-1].shape, 0.1))
     squares = sum(np.square(np.asarray(kernel, "float64")).sum() for kernel in kernels)
-    assert len(kernels) == 3
+    assert len(kernels) == 4
     assert float(sum(model.losses)) == pytest.approx(0.5 / 2 * squares, rel=1e-5)
 
 

@@ -75,7 +75,8 @@ def _training_curves(path: Path):
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     watched = [name for name in rows[0] if name.endswith(("accuracy", "mean_absolute_error", "recall"))]
-    names = ["loss", *(name for name in watched if not name.startswith("val_"))]
+    loss = "probabilities_loss" if "probabilities_loss" in rows[0] else "loss"  # without what is learned beside it
+    names = [loss, *(name for name in watched if not name.startswith("val_"))]
     epochs = [int(float(row["epoch"])) for row in rows]
     figure, axes = new_figure(4.2 * len(names), 3.2, 1, len(names))
     for axis, name in zip(axes[0], names, strict=True):

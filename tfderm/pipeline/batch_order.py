@@ -3,11 +3,14 @@
 import numpy as np
 
 
-def batch_order(num_images: int, batch_size: int, pairs: str, seed: int, epoch: int) -> np.ndarray:
+def batch_order(
+    num_images: int, batch_size: int, pairs: str, seed: int, epoch: int, classes: np.ndarray | None = None
+) -> np.ndarray:
     """Positions of the images of every step.
 
     With `pairs="random"` each step draws its pairs anew, as the paper does: two different images each, at places
-    2i and 2i + 1. Otherwise an epoch is a permutation, less the remainder that fills no batch.
+    2i and 2i + 1. With `classes` an epoch is as many images, every class equally often: all of a rare class several
+    times, a part of a common one. Otherwise it is a permutation. A remainder that fills no batch is left out.
 
     Args:
         num_images: size of the training split, at least 2.
@@ -15,6 +18,7 @@ def batch_order(num_images: int, batch_size: int, pairs: str, seed: int, epoch: 
         pairs: "random", "all" or "none".
         seed: of the run.
         epoch: 0, 1, ...
+        classes: (num_images,) class of every image, where classes are to be drawn equally often.
 
     Returns:
         (steps, batch size) int64.
@@ -23,9 +27,21 @@ def batch_order(num_images: int, batch_size: int, pairs: str, seed: int, epoch: 
     batch_size = min(batch_size, num_images)
     if pairs != "random":
         steps = num_images // batch_size
-        return rng.permutation(num_images)[: steps * batch_size].reshape(steps, batch_size)
+        positions = rng.permutation(num_images) if classes is None else _balanced(classes, rng)
+        return positions[: steps * batch_size].reshape(steps, batch_size)
     num_pairs = batch_size // 2
     steps = num_images // (2 * num_pairs)
     first = rng.integers(num_images, size=(steps, num_pairs))
     second = (first + rng.integers(1, num_images, size=first.shape)) % num_images
     return np.stack([first, second], axis=-1).reshape(steps, 2 * num_pairs)
+
+
+def _balanced(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    present = np.unique(classes)
+    share = -(-len(classes) // len(present))
+    drawn = []
+    for each in present:
+        members = np.flatnonzero(classes == each)
+        rounds = -(-share // len(members))
+        drawn.append(np.concatenate([rng.permutation(members) for _ in range(rounds)])[:share])
+    return rng.permutation(np.concatenate(drawn))[: len(classes)]

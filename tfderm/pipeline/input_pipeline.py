@@ -7,11 +7,14 @@ import numpy as np
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades, true_values
 from tfderm.pipeline.augment import augment
+from tfderm.pipeline.auxiliary import UNKNOWN, AuxiliaryTarget
 from tfderm.pipeline.batch_order import batch_order
 from tfderm.pipeline.detection_targets import padded_boxes
 from tfderm.pipeline.images import ImageStore
 from tfderm.pipeline.location_maps import location_maps
 from tfderm.recipe import Augmentation, Recipe
+
+_WEIGHT = "weight of "  # begins the names of weights among the arrays of a batch
 
 
 class InputPipeline:
@@ -24,12 +27,17 @@ class InputPipeline:
         strides: strides of the location maps the model predicts; empty for none.
         training: shuffle, draw pairs and augment; otherwise the order of `records`, unchanged images, no remainder.
         components: severity components the model predicts; empty for none.
+        auxiliary: columns of the metadata that the model learns beside the class.
 
-    Batches are `(image, targets, weights)` as `keras.Model.fit` takes them: image (B, height, width, 3) uint8; targets
-    and weights by the names of the model's outputs (severity (B, 1), location_map_S (B, H/S, W/S, 1), -1 where nobody
-    annotated boxes; a component's grade (B, 1), -1 where nobody gave one; probabilities: class index (B,), weighted
-    inversely to the class' frequency if the recipe says so; for detection boxes (B, M, 4) x, y, width, height in pixels
-    and valid (B, M), M the most boxes of a photograph).
+    Batches are `(image, targets, weights)` as `keras.Model.fit` takes them, or `(image, targets)`. Image is
+    (B, height, width, 3) uint8; targets and weights have the names of the model's outputs:
+
+    - severity (B, 1), and location_map_S (B, H/S, W/S, 1), -1 where nobody annotated boxes;
+    - a component's grade (B, 1), -1 where nobody gave one;
+    - probabilities: class index (B,). Where the recipe balances classes, training draws each equally often, and
+      otherwise they are weighted inversely to their frequency;
+    - auxiliary_COLUMN: class index (B,), with weight 0 where it is unknown;
+    - detection: boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a photograph.
     """
 
     def __init__(
@@ -40,6 +48,7 @@ class InputPipeline:
         strides: Sequence[int],
         training: bool,
         components: Sequence[str] = (),
+        auxiliary: Sequence[AuxiliaryTarget] = (),
     ):
         self.records = list(records)
         self.recipe = recipe
@@ -48,8 +57,14 @@ class InputPipeline:
         self._images = ImageStore(corpus, self.records, recipe.image_size)
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
         if recipe.task == "classification":
-            self._classes = true_values(self.records, recipe).astype(np.int32)
-            self._weights = class_weights(self._classes, len(recipe.labels), recipe.class_balance)
+            classes = true_values(self.records, recipe).astype(np.int32)
+            weighted = recipe.class_balance and not training
+            self._classes = {"probabilities": classes}
+            self._weights = {"probabilities": class_weights(classes, len(recipe.labels), weighted)}
+            for target in auxiliary:
+                classes = target.classes(self.records)
+                self._classes[target.output] = np.maximum(classes, 0)
+                self._weights[target.output] = (classes != UNKNOWN).astype(np.float32)
         elif recipe.task == "detection":
             self._max_boxes = max([1, *true_values(self.records, recipe)])
         else:
@@ -63,7 +78,8 @@ class InputPipeline:
         """Positions in `records` of every step of this epoch."""
         recipe = self.recipe
         if self.training:
-            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch))
+            classes = self._classes["probabilities"] if recipe.class_balance else None
+            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch, classes))
         positions = np.arange(len(self.records))
         return np.split(positions, range(recipe.batch_size, len(positions), recipe.batch_size))
 
@@ -84,8 +100,9 @@ class InputPipeline:
             for array, spec in zip(arrays, specs.values(), strict=True):
                 array.set_shape(spec.shape)
             named = dict(zip(specs, arrays, strict=True))
-            image, weights = named.pop("image"), named.pop("weights", None)
-            return (image, named) if weights is None else (image, named, {"probabilities": weights})
+            image = named.pop("image")
+            weights = {name: named.pop(_WEIGHT + name) for name in list(named) if _WEIGHT + name in named}
+            return (image, named, weights) if weights else (image, named)
 
         # With fixed parallelism there is nothing to tune, and the tuner keeps a finished iterator waiting for seconds.
         options = tf.data.Options()
@@ -103,7 +120,8 @@ class InputPipeline:
             images.append(image)
             boxes.append((self._boxes[position][0], moved))
         if self.recipe.task == "classification":
-            return [np.stack(images), self._classes[positions], self._weights[positions]]
+            answers = (*self._classes.values(), *self._weights.values())
+            return [np.stack(images), *(values[positions] for values in answers)]
         if self.recipe.task == "detection":
             return [np.stack(images), *padded_boxes([moved for _, moved in boxes], self._max_boxes)]
         scores = [values[positions, None] for values in (self._severity, *self._grades.values())]
@@ -123,9 +141,9 @@ class InputPipeline:
         height, width = self.recipe.image_size
         specs = {"image": tf.TensorSpec((None, height, width, 3), tf.uint8)}
         if self.recipe.task == "classification":
-            specs["probabilities"] = tf.TensorSpec((None,), tf.int32)
-            specs["weights"] = tf.TensorSpec((None,), tf.float32)
-            return specs
+            classes = {name: tf.TensorSpec((None,), tf.int32) for name in self._classes}
+            weights = {_WEIGHT + name: tf.TensorSpec((None,), tf.float32) for name in self._weights}
+            return specs | classes | weights
         if self.recipe.task == "detection":
             specs["boxes"] = tf.TensorSpec((None, self._max_boxes, 4), tf.float32)
             specs["valid"] = tf.TensorSpec((None, self._max_boxes), tf.float32)

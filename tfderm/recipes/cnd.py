@@ -33,11 +33,12 @@ RECIPE = Recipe(
         saturation=0.1,
     ),
     batch_size=32,
-    epochs=72,
+    epochs=24,
     learning_rate=2e-3,
     learning_rate_schedule="cosine",
     weight_decay=1e-4,
     class_balance=True,
+    auxiliary=("site", "sex", "age"),
     claim={"accuracy": 0.75, "loss": 0.53},
 )
 

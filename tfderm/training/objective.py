@@ -1,10 +1,14 @@
 """What a task minimises and watches: losses, metrics and optimizer of a recipe."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfderm.clinical.pasi import COMPONENT_LIMITS
+from tfderm.errors import InputError
 from tfderm.losses import ComponentLoss, LocationFocalLoss, SeverityLoss
 from tfderm.models.faster_rcnn import FasterRCNNTraining
+from tfderm.pipeline.auxiliary import AuxiliaryTarget
 from tfderm.recipe import Recipe
 
 _WARM_UP = 0.05
@@ -15,8 +19,8 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
 
     Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
     while Keras averages over images. Components add the mean absolute error of their graded photographs.
-    Classification: cross-entropy, with the class weights of the input pipeline. Detection: `model` computes its own
-    loss.
+    Classification: cross-entropy, with the class weights of the input pipeline, and 0.3 times the cross-entropy of each
+    auxiliary output where it is known. Detection: `model` computes its own loss.
     """
     if recipe.task == "severity":
         weights = {"location": 1.0, "pair": 0.2, "regression": 0.2, "components": 0.2, **recipe.loss_weights}
@@ -34,16 +38,36 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     elif recipe.task == "detection":
         model.compile(_optimizer(recipe, steps_per_epoch))
     else:
-        model.compile(
-            _optimizer(recipe, steps_per_epoch),
-            loss={"probabilities": keras.losses.SparseCategoricalCrossentropy()},
-            metrics={"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]},
-        )
+        weights = {"auxiliary": 0.3, **recipe.loss_weights}
+        losses = {name: keras.losses.SparseCategoricalCrossentropy() for name in model.output}
+        loss_weights = {name: 1.0 if name == "probabilities" else weights["auxiliary"] for name in model.output}
+        metrics = {"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
+        model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
 
 
-def trained_model(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """What `fit` takes for `model`: for detection another model of the same variables, which knows the losses."""
-    return FasterRCNNTraining(model, seed=recipe.seed) if recipe.task == "detection" else model
+def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[AuxiliaryTarget] = ()) -> keras.Model:
+    """What `fit` takes for `model`: another model of the same variables where training needs more than it answers.
+
+    For detection that is a model which knows the losses; with auxiliary targets, one with an output for each, which
+    reads the layer `features`.
+
+    Raises:
+        InputError: auxiliary targets for a network without that layer.
+    """
+    if recipe.task == "detection":
+        return FasterRCNNTraining(model, seed=recipe.seed)
+    if not auxiliary:
+        return model
+    if "features" not in {layer.name for layer in model.layers}:
+        raise InputError(f"Model {recipe.model} learns nothing beside its task; train it with --set auxiliary=[].")
+    features = model.get_layer("features").output
+    outputs = {
+        target.output: keras.layers.Dense(
+            target.num_classes, activation="softmax", dtype=keras.config.floatx(), name=target.output
+        )(features)
+        for target in auxiliary
+    }
+    return keras.Model(model.input, {**model.output, **outputs})
 
 
 def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:

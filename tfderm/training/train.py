@@ -16,6 +16,7 @@ from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades
 from tfderm.errors import InputError
 from tfderm.files import atomic_path, write_csv, write_json
+from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
 from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.pipeline.splits import check_splits, make_splits, write_splits
 from tfderm.recipe import Recipe
@@ -83,17 +84,27 @@ def train(
     strides, components = map_strides(model), component_names(model)
     if not resume:
         _start_from(model, recipe, part["train"], initial)
+    auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
+    if recipe.auxiliary:
+        print(_auxiliary_summary(recipe, auxiliary), file=sys.stderr)
     fit(
-        trained_model(model, recipe),
+        trained_model(model, recipe, auxiliary),
         recipe,
-        InputPipeline(corpus, part["train"], recipe, strides, True, components),
-        InputPipeline(corpus, part["validation"], recipe, strides, False, components),
+        InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary=auxiliary),
+        InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary=auxiliary),
         run,
     )
     with atomic_path(output / "model.keras") as temporary:
         _in_float32(model, recipe).save(temporary)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return run
+
+
+def _auxiliary_summary(recipe: Recipe, targets: Sequence[AuxiliaryTarget]) -> str:
+    learned = ", ".join(f"{target.column} ({target.num_classes} classes)" for target in targets)
+    missing = [column for column in recipe.auxiliary if column not in {target.column for target in targets}]
+    absent = f"; not {', '.join(missing)}: the training photographs do not differ in it, or lack it" if missing else ""
+    return f"learns beside the label: {learned or 'nothing'}{absent}"
 
 
 def _model_options(recipe: Recipe) -> dict:
