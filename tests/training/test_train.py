@@ -182,14 +182,20 @@ def test_weights_of_another_network_are_refused(psoriasis, tmp_path, run):
         train(tiny(), data=str(psoriasis), output=tmp_path / "run", initial=broken)
 
 
-def test_metadata_is_learned_beside_the_class_and_not_told(coloured, tmp_path, capsys):
+@pytest.fixture
+def with_sites(coloured, tmp_path):
+    """The manifest `coloured` with a site for two of its three classes, and a column `age` that is empty."""
     manifest = shutil.copytree(coloured.parent, tmp_path / "data") / "manifest.csv"
     header, *rows = manifest.read_text().splitlines()
     sites = {"nv": "hand", "bkl": "foot", "mel": ""}
     rows = [f"{header},site,age", *(f"{row},{sites[row.rsplit(',', 1)[1]]}," for row in rows)]
     manifest.write_text("\n".join(rows) + "\n")
+    return str(manifest)
+
+
+def test_metadata_is_learned_beside_the_class_and_not_told(with_sites, tmp_path, capsys):
     recipe = small(auxiliary=("site", "age"), epochs=8, learning_rate=1e-2)
-    run = train(recipe, data=str(manifest), output=tmp_path / "run")
+    run = train(recipe, data=with_sites, output=tmp_path / "run")
     assert "learns beside the label: site (2 classes); not age: the training photographs" in capsys.readouterr().err
     with open(run.path / "history.csv", newline="") as file:
         losses = [float(row["auxiliary_site_loss"]) for row in csv.DictReader(file)]
@@ -198,11 +204,12 @@ def test_metadata_is_learned_beside_the_class_and_not_told(coloured, tmp_path, c
     assert list(models.load(run.model_path).output) == ["probabilities"]
 
 
-def test_a_network_without_features_cannot_learn_metadata():
-    recipe = replace(get_recipe("psenet:pretraining"), auxiliary=("site",))
-    model = models.create_model("psenet_classifier", image_size=(64, 64), num_classes=2)
+def test_a_network_without_features_cannot_learn_metadata(with_sites, tmp_path):
+    options = {"labels": ("nv", "bkl", "mel"), "image_size": (64, 64), "model_options": {"width": 8}}
+    recipe = replace(get_recipe("psenet:pretraining"), auxiliary=("site",), **options)
     with pytest.raises(InputError, match="psenet_classifier learns nothing beside its task; train it with --set aux"):
-        trained_model(model, recipe, [AuxiliaryTarget("site", values=("hand", "foot"))])
+        train(recipe, data=with_sites, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_unknown_metadata_costs_nothing(coloured):

@@ -69,13 +69,16 @@ def train(
             raise InputError(f"{source} has changed since the run in {output} began; start a new run.")
     else:
         splits = make_splits(selection.records, recipe)
-        _check_grades(model, [record for record in selection.records if splits[record.image] == "train"], source)
-        run = _write_run(output, recipe, model, corpus, source, selection, splits)
     check_splits(selection.records, splits)
     part = {
         name: [record for record in selection.records if splits[record.image] == name]
         for name in ("train", "validation", "test")
     }
+    auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
+    learner = trained_model(model, recipe, auxiliary)
+    if not resume:
+        _check_grades(model, part["train"], source)
+        run = _write_run(output, recipe, model, corpus, source, selection, splits)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
         f"{model.count_params():,} parameters, {keras.backend.backend()} backend",
@@ -84,11 +87,10 @@ def train(
     strides, components = map_strides(model), component_names(model)
     if not resume:
         _start_from(model, recipe, part["train"], initial)
-    auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
     if recipe.auxiliary:
         print(_auxiliary_summary(recipe, auxiliary), file=sys.stderr)
     fit(
-        trained_model(model, recipe, auxiliary),
+        learner,
         recipe,
         InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary=auxiliary),
         InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary=auxiliary),
