@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.contract import ImageInput, ModelContract, Output
 from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
@@ -26,6 +27,8 @@ def contract_of(model, labels=(), **fields):
             outputs.append(Output(name, "severity", shape, (0.0, 72.0), "PASI region score"))
         elif name == "probabilities":
             outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
+        elif name in COMPONENT_LIMITS:
+            outputs.append(Output(name, "component", shape, (0.0, float(COMPONENT_LIMITS[name])), "PASI grade"))
         else:
             outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
     return ModelContract(
@@ -114,6 +117,29 @@ def severity_model(image_size=(32, 32)):
     return model
 
 
+@functools.cache
+def component_model(image_size=(32, 32)):
+    """`severity_model` with a linear unit per component on the average of its features, fitted by least squares.
+
+    Made-up grades: erythema the redness of the square, induration and desquamation parts of it, area its side in cells.
+    """
+    severity = severity_model(image_size)
+    average = keras.layers.GlobalAveragePooling2D()(severity.get_layer("features").output)
+    images, scores, maps, _ = square_images(256, image_size, seed=1)
+    area = np.sqrt(maps.sum(axis=(1, 2, 3)))
+    redness = np.divide(scores, 0.6 * area**2, out=np.zeros_like(scores), where=area > 0)
+    grades = {"erythema": redness, "induration": redness / 2, "desquamation": redness / 4, "area": area}
+    features = keras.Model(severity.input, average).predict(images, verbose=0)
+    design = np.column_stack([features, np.ones(len(features))])
+    outputs = dict(severity.output)
+    for name, values in grades.items():
+        solution = np.linalg.lstsq(design, values, rcond=None)[0]
+        layer = keras.layers.Dense(1, name=name)
+        outputs[name] = layer(average)
+        layer.set_weights([solution[:-1, None], solution[-1:]])
+    return keras.Model(severity.input, outputs)
+
+
 def held_out(images, y_true, lesions=None, batch_size=32):
     """`HeldOut` of arrays; every two images make a group."""
     return HeldOut(
@@ -131,14 +157,15 @@ def named_images(images):
 
 @functools.cache
 def case(kind):
-    """(model, contract, held-out images, calibration images) of "classifier" or "severity"."""
+    """(model, contract, held-out images, calibration images) of "classifier", "severity" or "components"."""
     if kind == "classifier":
         images, labels = colour_images(128, (16, 16), seed=2)
         calibration = named_images(colour_images(32, (16, 16), seed=3)[0])
         return classifier(), contract_of(classifier(), LABELS), held_out(images, labels), calibration
     images, scores, _, lesions = square_images(96, (32, 32), seed=2)
     calibration = named_images(square_images(32, (32, 32), seed=3)[0])
-    return severity_model(), contract_of(severity_model()), held_out(images, scores, lesions), calibration
+    model = severity_model() if kind == "severity" else component_model()
+    return model, contract_of(model), held_out(images, scores, lesions), calibration
 
 
 @functools.cache

@@ -34,7 +34,8 @@ class Output:
     Args:
         name: signature name, e.g. "severity".
         kind: "severity", "interval" (low, high of the severity), "band" (index in `SEVERITY_BANDS`), "probabilities",
-            "location_map", "boxes" (x, y, width, height; -1 pads) or "scores" (-1 pads).
+            "location_map", "component" (erythema, induration, desquamation or area: a grade behind the severity),
+            "boxes" (x, y, width, height; -1 pads) or "scores" (-1 pads).
         shape: without the batch axis.
         range: smallest and largest meaningful value; clients clip to it.
         unit: e.g. "PASI region score" or "pixels"; empty for probabilities.

@@ -61,6 +61,16 @@ def test_missing_column(photographs, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_components_that_nobody_graded(photographs, tmp_path, capsys):
+    folder, rows = photographs
+    arguments = "train", "psenet:components", *train(folder, tmp_path)[2:], "--set", "image_size=(64,80)"
+    message = refused(capsys, *arguments)
+    assert str(folder / "manifest.csv") in message and "column erythema, induration, desquamation, area" in message
+    rewrite(folder, [{**row, "erythema": 2, "induration": 1, "desquamation": 1} for row in rows])
+    assert "in the column area," in refused(capsys, *arguments)
+    assert not (tmp_path / "run").exists()
+
+
 def test_empty_manifest(photographs, tmp_path, capsys):
     folder, _ = photographs
     (folder / "manifest.csv").write_text("image,patient_id,severity\n")

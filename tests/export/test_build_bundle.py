@@ -17,6 +17,7 @@ from tfderm.export.quantize import SCHEMES
 from tfderm.files import sha256
 from tfderm.recipe import Recipe
 from tfderm.runtime.bundle import load_bundle
+from tfderm.runtime.replay import replay_golden
 
 GOLDEN_SHA256 = "901face310bfcad3908b57ceee22efb52254e8e82bd3374cfcd3d098a193e47e"
 
@@ -80,6 +81,18 @@ def test_quantised_sum_is_refused_where_no_operator_may_stay_float(tmp_path, mon
         build_bundle(scheme="static_wi8_ai8", output=output, **arguments("severity"))
     assert "mean abs score difference" in str(error.value) and "Worst operators: " in str(error.value)
     assert "\n" not in str(error.value) and not output.exists()
+
+
+@pytest.mark.parametrize("scheme", ["float32", "static_wi8_ai8"])
+def test_components_travel_in_the_bundle(scheme):
+    bundle = load_bundle(exported("components", scheme).path)
+    limits = {output.name: output.range for output in bundle.contract.outputs_of_kind("component")}
+    assert limits == {"erythema": (0, 4), "induration": (0, 4), "desquamation": (0, 4), "area": (0, 6)}
+    checked = [check["name"] for check in bundle.parity["checks"] if check["passed"]]
+    assert sum(any(name in check for check in checked) for name in limits) == 4
+    assert all(check["passed"] for check in replay_golden(bundle))
+    golden = [check["name"] for check in replay_golden(bundle)]
+    assert "golden 0.png erythema" in golden
 
 
 def test_scheme_json_makes_the_same_file_again():

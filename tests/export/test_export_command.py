@@ -99,9 +99,10 @@ def test_data_that_is_gone_is_one_line(run_folder, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_psenet_goes_the_whole_way(tmp_path, psoriasis, capsys):
+@pytest.mark.parametrize("name", ["psenet:demo", "psenet:components"])
+def test_psenet_goes_the_whole_way(name, tmp_path, psoriasis, capsys):
     settings = ["image_size=(64,80)", "model_options.width=0.125"]
-    recipe = get_recipe("psenet:demo").with_settings([*settings, "epochs=8", "batch_size=8"])
+    recipe = get_recipe(name).with_settings([*settings, "epochs=8", "batch_size=8"])
     train(recipe, data=str(psoriasis), output=tmp_path / "run")
     int8 = tmp_path / "run" / "bundles" / "static_wi8_ai8"
     status = main(["export", str(tmp_path / "run"), "--scheme", "static_wi8_ai8"])
@@ -116,3 +117,6 @@ def test_psenet_goes_the_whole_way(tmp_path, psoriasis, capsys):
     assert main(["predict", str(bundle), str(image[0]), "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out).values()
     assert 0 <= answer["severity"] <= 72 and answer["band"] in ("mild", "medium", "severe")
+    assert ("components" in answer) == (name == "psenet:components")
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    assert ("desquamation" in capsys.readouterr().out) == (name == "psenet:components")

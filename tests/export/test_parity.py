@@ -124,6 +124,19 @@ def test_disagreement_on_more_than_two_percent_is_refused_although_accuracy_hold
     assert failed(compare(CLASSES, "mixed", reference, candidate, images)) == ["top-1 agreement"]
 
 
+@pytest.mark.parametrize(("scheme", "error", "passed"), [
+    ("float32", 9e-5, True), ("float32", 1.2e-4, False), ("static_wi8_ai8", 0.09, True), ("mixed", 0.11, False),
+])  # fmt: skip
+def test_components_are_held_to_a_tenth_of_a_grade_and_closer_in_float32(scheme, error, passed):
+    reference, candidate, images = severity_case()
+    reference["erythema"] = np.random.default_rng(2).uniform(0, 4, (60, 1)).astype(np.float32)
+    candidate["erythema"] = reference["erythema"] + np.float32(error)
+    contract = contract_of(Shapes(severity=(1,), location_map_4=(4, 4, 1), erythema=(1,)))
+    parity = compare(contract, scheme, reference, candidate, images)
+    assert parity["passed"] is passed
+    assert all("erythema" in name for name in failed(parity))
+
+
 def test_nan_is_refused():
     reference, candidate, images = severity_case()
     candidate["severity"][3] = np.nan

@@ -16,6 +16,7 @@ def test_full_size_has_the_five_maps_of_the_paper():
     model = tfderm.create_model("psenet")
     assert model.input_shape == (None, 800, 1024, 3) and model.inputs[0].dtype == "uint8"
     shapes = {name: tensor.shape[1:] for name, tensor in model.output.items()}
+    assert model.count_params() == 2_738_502
     assert shapes == {
         "severity": (1,),
         "location_map_8": (100, 128, 1),
@@ -24,6 +25,25 @@ def test_full_size_has_the_five_maps_of_the_paper():
         "location_map_64": (13, 16, 1),
         "location_map_128": (7, 8, 1),
     }
+
+
+def test_components_are_added_to_a_network_that_is_the_same_without_them():
+    models = {}
+    for components in (False, True):
+        keras.utils.set_random_seed(0)
+        models[components] = tfderm.create_model("psenet", image_size=(64, 80), width=0.125, components=components)
+    names = ["severity", *(f"location_map_{stride}" for stride in (8, 16, 32, 64, 128))]
+    assert list(models[False].output) == names
+    assert models[False].count_params() == 48_478  # As released before there were components.
+    added = ["erythema", "induration", "desquamation", "area"]
+    assert list(models[True].output) == names + added
+    # A pointwise convolution from 32 to 8 channels, and of its averages over five maps four linear units.
+    assert models[True].count_params() == 48_478 + (32 * 8 + 8) + 4 * (5 * 8 + 1)
+    image = np.random.default_rng(0).integers(0, 256, (2, 64, 80, 3), np.uint8)
+    plain, more = (model.predict(image, verbose=0) for model in (models[False], models[True]))
+    for name in names:
+        np.testing.assert_array_equal(more[name], plain[name])
+    assert all(more[name].shape == (2, 1) and more[name].dtype == np.float32 for name in added)
 
 
 def test_backbone_has_45_convolutions_and_seven_halvings():
@@ -75,7 +95,7 @@ def test_normalisation_is_inside_the_graph():
 
 
 @pytest.mark.parametrize("name, options", [
-    ("psenet", {"image_size": (64, 80), "width": 0.125, "weight_decay": 1e-4}),
+    ("psenet", {"image_size": (64, 80), "width": 0.125, "weight_decay": 1e-4, "components": True}),
     ("cnd", {"image_size": (48, 48), "filters": (8, 8)}),
 ])  # fmt: skip
 def test_keras_file_gives_the_same_outputs_in_a_fresh_process(name, options, tmp_path):

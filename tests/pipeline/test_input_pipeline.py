@@ -7,7 +7,9 @@ import pytest
 
 from tfderm import datasets
 from tfderm.datasets.corpus import Record
+from tfderm.errors import InputError
 from tfderm.pipeline import load_images, location_maps
+from tfderm.pipeline.arrays import write_arrays
 from tfderm.pipeline.batch_order import batch_order
 from tfderm.pipeline.input_pipeline import InputPipeline, class_weights, scaled_boxes
 from tfderm.recipe import Augmentation
@@ -71,6 +73,31 @@ def test_targets_follow_the_records(corpus):
     maps = np.concatenate([targets["location_map_16"] for _, targets in batches])
     for record, target in zip(records, maps, strict=True):
         np.testing.assert_array_equal(target[..., 0], location_maps(record.boxes, (64, 80), [16])[0])
+
+
+def test_grades_are_targets_and_unknown_ones_are_marked(corpus):
+    def grades(record, **changes):
+        metadata = {**record.metadata, **changes}
+        return replace(record, metadata={name: text for name, text in metadata.items() if text})
+
+    records = [grades(corpus.records[0], area=""), grades(corpus.records[1], erythema="0", area="5.5")]
+    names = ("erythema", "area")
+    (batch,) = InputPipeline(corpus, records, recipe(), (8,), False, names).dataset()
+    assert set(batch[1]) == {"location_map_8", "severity", *names}
+    np.testing.assert_array_equal(batch[1]["area"], [[-1], [5.5]])
+    np.testing.assert_array_equal(batch[1]["erythema"], [[float(corpus.records[0].metadata["erythema"])], [0]])
+    for wrong in ("7", "nan", "large"):
+        with pytest.raises(InputError, match=f"area must be a number from 0 to 6. Received: {wrong}"):
+            InputPipeline(corpus, [grades(corpus.records[0], area=wrong)], recipe(), (8,), False, names)
+
+
+def test_arrays_for_training_elsewhere_hold_the_grades(corpus, tmp_path):
+    metadata = {name: text for name, text in corpus.records[0].metadata.items() if name != "area"}
+    records = [replace(corpus.records[0], metadata=metadata), corpus.records[1]]
+    write_arrays(corpus, records, recipe(model_options={"components": True}), tmp_path / "data.npz")
+    with np.load(tmp_path / "data.npz") as arrays:
+        np.testing.assert_array_equal(arrays["area"], [np.nan, float(corpus.records[1].metadata["area"])])
+        np.testing.assert_array_equal(arrays["erythema"], [float(record.metadata["erythema"]) for record in records])
 
 
 def test_the_same_epoch_gives_the_same_batches(corpus):

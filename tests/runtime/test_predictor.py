@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from small_models import case, colour_images, exported
 
+from tfderm.cli.predict import _words
 from tfderm.errors import InputError
 from tfderm.export.uncertainty import with_uncertainty
 from tfderm.runtime.predictor import LiteRTModel, Predictor, interpret
@@ -44,6 +45,18 @@ def test_answer_takes_the_interval_from_the_graph_within_the_range():
     outputs = {"severity": np.float32([70]), "severity_interval": np.float32([64, 72.001]), "severity_band": np.ones(1)}
     answer = interpret(contract, outputs)
     assert answer["interval"] == [64.0, 72.0] and answer["interval_level"] == 0.9
+
+
+def test_answer_explains_the_score_by_its_clipped_components():
+    contract = exported("components", "float32").contract
+    grades = {"erythema": 4.5, "induration": 1.5, "desquamation": -0.2, "area": 3.0}
+    outputs = {"severity": np.float32([15]), **{name: np.float32([grade]) for name, grade in grades.items()}}
+    answer = interpret(contract, outputs)
+    assert answer["components"] == {"erythema": 4.0, "induration": 1.5, "desquamation": 0.0, "area": 3.0}
+    assert answer["composed_severity"] == (4.0 + 1.5) * 3
+    assert _words(answer).endswith(
+        "; erythema 4.0, induration 1.5, desquamation 0.0, area 3.0: together (E + I + D) × A = 16.5"
+    )
 
 
 def test_integer_outputs_are_dequantised(monkeypatch):

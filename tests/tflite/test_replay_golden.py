@@ -42,7 +42,7 @@ def client():
     return module
 
 
-@pytest.mark.parametrize("kind", ["classifier", "severity"])
+@pytest.mark.parametrize("kind", ["classifier", "severity", "components"])
 @pytest.mark.parametrize("scheme", ["float32", "static_wi8_ai8"])
 def test_client_replays_a_bundle(kind, scheme):
     result = replay(exported(kind, scheme).path)

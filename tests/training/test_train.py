@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tfderm import datasets, files, models
+from tfderm.contract import ModelContract
 from tfderm.errors import CheckFailed, InputError
 from tfderm.pipeline import load_images
 from tfderm.pipeline.auxiliary import AuxiliaryTarget
@@ -55,6 +56,26 @@ def test_run_folder_tells_what_was_done(run, psoriasis):
     assert {path.name for path in run.path.iterdir()} >= {
         "recipe.json", "contract.json", "environment.json", "splits.csv", "left_out.csv", "history.csv", "model.keras",
     }  # fmt: skip
+
+
+def test_components_are_learnt_from_the_photographs_that_have_grades(psoriasis, tmp_path):
+    with open(psoriasis, newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[::2]:
+        row["area"] = ""
+    manifest = shutil.copytree(psoriasis.parent, tmp_path / "data") / psoriasis.name
+    files.write_csv(manifest, list(rows[0]), rows)
+    recipe = tiny(learning_rate=1e-12, model_options={"width": 0.125, "components": True})
+    run = train(recipe, data=str(manifest), output=tmp_path / "run")
+    graded = [float(row["area"]) for row in rows if row["area"] and run.splits[row["image"]] == "train"]
+    model = models.load(run.model_path)
+    assert float(model.get_layer("area").bias[0]) == pytest.approx(np.median(graded))
+    outputs = {output.name: output.range for output in run.contract.outputs_of_kind("component")}
+    assert outputs == {"erythema": (0, 4), "induration": (0, 4), "desquamation": (0, 4), "area": (0, 6)}
+    assert ModelContract.from_json(json.loads(json.dumps(run.contract.to_json()))) == run.contract
+    with open(run.path / "history.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert 0 < float(row["area_loss"]) < 6 and 0 < float(row["val_erythema_loss"]) < 4
 
 
 def test_mixed_precision_learns_and_leaves_a_float32_model(psoriasis, tmp_path):
@@ -198,7 +219,7 @@ def test_unknown_metadata_costs_nothing(coloured):
 
     def loss(model, auxiliary, records):
         compile_model(model, recipe, 10)
-        (batch,) = InputPipeline(corpus, records, recipe, (), False, auxiliary).dataset()
+        (batch,) = InputPipeline(corpus, records, recipe, (), False, auxiliary=auxiliary).dataset()
         return float(model.test_on_batch(*batch, return_dict=True)["loss"])
 
     site = AuxiliaryTarget("site", values=("hand", "foot"))

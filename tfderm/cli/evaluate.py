@@ -27,7 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tfderm.evaluation import evaluate
     from tfderm.evaluation.report import write_report
-    from tfderm.evaluation.wording import headline, location_sentence, metrics_table
+    from tfderm.evaluation.wording import (
+        component_sentence,
+        component_table,
+        headline,
+        location_sentence,
+        metrics_table,
+    )
 
     result = evaluate(arguments.path, data=arguments.data, split=arguments.split)
     report = write_report(arguments.path)
@@ -41,6 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(metrics_table(result))
     if result["claim"]:
         print("* the paper's own data, not ours")
+    if explained := component_table(result):
+        print()
+        print(explained)
+        print(component_sentence(result))
     if located := location_sentence(result):
         print()
         print(located)

@@ -33,9 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _words(answer: dict) -> str:
     if "severity" in answer:
         words = f"{answer['severity']:.1f} ({answer['unit']}), {answer['band']}"
-        if "interval" not in answer:
-            return words
-        low, high = answer["interval"]
-        return f"{words}, {answer['interval_level']:.0%} interval {low:.1f} to {high:.1f}"
+        if "interval" in answer:
+            low, high = answer["interval"]
+            words += f", {answer['interval_level']:.0%} interval {low:.1f} to {high:.1f}"
+        if "components" in answer:
+            grades = ", ".join(f"{name} {grade:.1f}" for name, grade in answer["components"].items())
+            words += f"; {grades}: together (E + I + D) × A = {answer['composed_severity']:.1f}"
+        return words
     others = ", ".join(f"{label} {value:.1%}" for label, value in answer["probabilities"].items())
     return f"{answer['name']} {answer['probability']:.1%} ({others})"

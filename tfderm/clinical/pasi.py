@@ -91,6 +91,15 @@ def region_score(erythema: int, induration: int, desquamation: int, area: int) -
     return (int(erythema) + int(induration) + int(desquamation)) * int(area)
 
 
+def composed_severity(components):
+    """(E + I + D) * A of grades that need not be whole numbers, as a model estimates them; nothing is checked.
+
+    Args:
+        components: erythema, induration, desquamation and area by name, numbers or arrays of one shape.
+    """
+    return (components["erythema"] + components["induration"] + components["desquamation"]) * components["area"]
+
+
 def area_score(percent: float | Decimal | Fraction) -> int:
     """Area score of the percentage of a region's skin that is affected.
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.datasets.corpus import Box, Corpus, Record
 from tfderm.errors import InputError
 from tfderm.files import read_json, write_csv, write_json
@@ -26,7 +27,6 @@ LESIONS = "lesions.json"
 DATASET = "dataset.json"
 MAX_SEVERITY = 72.0
 _FIELDS = ("image", "patient_id", "lesion_id", "label", "severity", "mask")
-_GRADES = {"erythema": 4, "induration": 4, "desquamation": 4, "area": 6}
 
 
 def read_manifest(path: Path | str, problems: list[str] | None = None) -> Corpus:
@@ -199,10 +199,12 @@ def _severity(row: Mapping[str, str], where: str) -> float | None:
     if not row.get("severity"):
         return None
     grades = {
-        name: _grade(row[name], high, f"{where}, column {name}") for name, high in _GRADES.items() if row.get(name)
+        name: _grade(row[name], high, f"{where}, column {name}")
+        for name, high in COMPONENT_LIMITS.items()
+        if row.get(name)
     }
     severity = _grade(row["severity"], MAX_SEVERITY, f"{where}, column severity")
-    if len(grades) == len(_GRADES):
+    if len(grades) == len(COMPONENT_LIMITS):
         expected = (grades["erythema"] + grades["induration"] + grades["desquamation"]) * grades["area"]
         if abs(severity - expected) > 0.01:
             raise InputError(

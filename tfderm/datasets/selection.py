@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.errors import InputError
 from tfderm.recipe import Recipe
@@ -135,3 +136,22 @@ def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
     if recipe.task == "severity":
         return np.array([record.severity for record in records], dtype=np.float64)
     return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)
+
+
+def component_grades(records: Sequence[Record], component: str) -> np.ndarray:
+    """(N,) float64 grades of one severity component (`COMPONENT_LIMITS`), NaN where the record has none.
+
+    Raises:
+        InputError: a grade is no number or outside its range.
+    """
+    limit = COMPONENT_LIMITS[component]
+    grades = np.full(len(records), np.nan)
+    for index, record in enumerate(records):
+        if text := record.metadata.get(component):
+            try:
+                grades[index] = float(text)
+            except ValueError:
+                pass
+            if not 0 <= grades[index] <= limit:
+                raise InputError(f"{record.image}: {component} must be a number from 0 to {limit}. Received: {text}")
+    return grades

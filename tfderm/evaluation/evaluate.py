@@ -11,6 +11,7 @@ import numpy as np
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
+from tfderm.evaluation.components import component_report
 from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.location import location_report
 from tfderm.evaluation.predictions import Predictions, write_predictions
@@ -78,8 +79,14 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
             y_true=true_values(records, run.recipe),
             y_pred=_answers(run, records, outputs),
             baselines=_baseline_predictions(run.recipe, own, of_split["train"], corpus, records),
+            components={
+                output.name: _finite(run, records, outputs[output.name])[:, 0].clip(*output.range)
+                for output in run.contract.outputs_of_kind("component")
+            },
             labels=run.recipe.labels,
         )
+        if explained := component_report(predictions, of_split["train"], records, run.recipe.seed):
+            details["components"] = explained
         maps = {output.stride: outputs[output.name] for output in run.contract.outputs_of_kind("location_map")}
         if located := location_report(maps, corpus, records, image_size, run.recipe.seed):
             details["location"] = located
@@ -178,13 +185,17 @@ def _answers(run: Run, records: Sequence[Record], outputs: Mapping[str, np.ndarr
     """(N,) scores clipped to the contract's range as every client does, or (N, num_classes) probabilities."""
     kind = "severity" if run.recipe.task == "severity" else "probabilities"
     output = run.contract.output(kind)
-    values = outputs[output.name]
+    values = _finite(run, records, outputs[output.name])
+    return np.clip(values[:, 0], *output.range) if kind == "severity" else values
+
+
+def _finite(run: Run, records: Sequence[Record], values: np.ndarray) -> np.ndarray:
+    """(N, ...) predictions as float64. Raises `InputError` where one is not finite."""
     failed = ~np.isfinite(values).all(axis=1)
     if failed.any():
         image = records[int(np.argmax(failed))].image
         raise InputError(f"{run.path}: the prediction for {image} is not a finite number; train again.")
-    values = values.astype(np.float64)
-    return np.clip(values[:, 0], *output.range) if kind == "severity" else values
+    return values.astype(np.float64)
 
 
 def _baseline_predictions(

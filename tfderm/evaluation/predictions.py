@@ -30,6 +30,7 @@ class Predictions:
         y_pred: the model's prediction.
         baselines: name -> the baseline's prediction.
         labels: class labels in the order of the probabilities.
+        components: severity only: component -> (N,) predicted grades, where the model gives them.
         boxes: detection only: per image (n, 4) x, y, width, height in pixels of the photograph, the rows of y_pred.
     """
 
@@ -40,11 +41,12 @@ class Predictions:
     y_pred: np.ndarray
     baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    components: Mapping[str, np.ndarray] = field(default_factory=dict)
     boxes: Sequence[np.ndarray] = ()
 
 
 def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> None:
-    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, and the manifest's other columns.
+    """Write a CSV: image, group, y_true, y_pred, probabilities, baselines, components, and the manifest's columns.
 
     For detection y_true and y_pred are numbers of boxes, and `found` is the number of true boxes found.
     """
@@ -55,6 +57,7 @@ def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> 
         if p.task == "severity":
             row |= {"y_true": p.y_true[index], "y_pred": p.y_pred[index]}
             row |= {f"baseline_{name}": prediction[index] for name, prediction in p.baselines.items()}
+            row |= {f"component_{name}": prediction[index] for name, prediction in p.components.items()}
         elif p.task == "detection":
             for prefix, prediction in {"": p.y_pred, **{f"baseline_{k}_": v for k, v in p.baselines.items()}}.items():
                 counted = prediction[index][prediction[index][:, 2] > 0]
@@ -78,6 +81,11 @@ def read_predictions(path: Path, recipe: Recipe) -> Predictions:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         columns = list(rows[0])
+        components = {
+            column.removeprefix("component_"): np.array([float(row[column]) for row in rows])
+            for column in columns
+            if column.startswith("component_")
+        }
         if recipe.task == "severity":
             y_true = np.array([float(row["y_true"]) for row in rows])
             names = [column.removeprefix("baseline_") for column in columns if column.startswith("baseline_")]
@@ -106,5 +114,6 @@ def read_predictions(path: Path, recipe: Recipe) -> Predictions:
         y_true=y_true,
         y_pred=values(""),
         baselines=baselines,
+        components=components,
         labels=recipe.labels,
     )

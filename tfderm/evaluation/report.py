@@ -9,7 +9,7 @@ from typing import Any
 
 from tfderm.errors import InputError
 from tfderm.evaluation.scores import EXTREME, task_metrics
-from tfderm.evaluation.wording import PREDICTOR_TITLES, format_interval, headline, metric_rows
+from tfderm.evaluation.wording import PREDICTOR_TITLES, component_rows, format_interval, headline, metric_rows
 from tfderm.files import read_json, write_text
 from tfderm.run import Run
 
@@ -59,6 +59,7 @@ def _content(run: Run, folders: Sequence[Path]) -> dict[str, Any]:
         "metrics": metric_rows(result),
         "baselines": {name: PREDICTOR_TITLES[name] for name in result["baselines"]},
         "details": _details(result),
+        "components": component_rows(result),
         "intervals": result.get("prediction_intervals"),
         "subgroups": _subgroups(result),
         "figures": [{**figure, "data": _inline(run.figures / figure["file"])} for figure in result["figures"]],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfderm.evaluation.components import COMPONENT_ERROR, COMPOSED_DIFFERENCE
 from tfderm.evaluation.location import CORRELATION
 from tfderm.evaluation.scores import LEVEL, Metric, task_metrics
 
@@ -95,7 +96,7 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     if relative and relative["low"] is not None:
         value, low, high = (f"{100 * (relative[key] - 1):+.0f}" for key in ("value", "low", "high"))
         sentences.append(f"Against the constant predictor the error changes by {value} % ({low} to {high}).")
-    return sentences + [sentence for sentence in [location_sentence(result)] if sentence]
+    return sentences + [sentence for sentence in (component_sentence(result), location_sentence(result)) if sentence]
 
 
 def location_sentence(result: Mapping[str, Any]) -> str:
@@ -114,6 +115,46 @@ def location_sentence(result: Mapping[str, Any]) -> str:
         f"correlation {format_interval(CORRELATION, row['model'])} against "
         f"{format_interval(CORRELATION, row['target'])}, difference "
         f"{format_interval(CORRELATION, row['difference'], signed=True)}."
+    )
+
+
+def component_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per predicted severity component: `name`, graded `images`, and the error of `model`, `constant` and their
+    `difference` in words, with its `verdict`; empty where the model predicts none.
+    """
+    rows = []
+    for name, row in result.get("components", {}).get("grades", {}).items():
+        model, constant, difference = (row[key] for key in ("model", "constant", "difference"))
+        rows.append(
+            {
+                "name": name,
+                "images": row["num_images"],
+                "model": format_interval(COMPONENT_ERROR, model),
+                "constant": format_interval(COMPONENT_ERROR, constant),
+                "difference": format_interval(COMPONENT_ERROR, difference, signed=True),
+                "verdict": verdict(COMPONENT_ERROR, difference) if difference else "",
+            }
+        )
+    return rows
+
+
+def component_table(result: Mapping[str, Any]) -> str:
+    """Errors of the severity components for a terminal; "" where the model predicts none."""
+    header = ["mean absolute error, grades", "graded images", "model", "constant (training median)", "difference"]
+    rows = [
+        [row[key] for key in ("name", "images", "model", "constant", "difference")] for row in component_rows(result)
+    ]
+    return text_table(header, rows) if rows else ""
+
+
+def component_sentence(result: Mapping[str, Any]) -> str:
+    """Whether the predicted components agree with the predicted score; "" where the model predicts none."""
+    if "components" not in result:
+        return ""
+    difference = format_interval(COMPOSED_DIFFERENCE, result["components"]["composed"]["difference"])
+    return (
+        "(E + I + D) × A of the predicted components differs from the predicted score by "
+        f"{difference} points in the mean of absolute differences."
     )
 
 

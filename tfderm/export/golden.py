@@ -14,8 +14,22 @@ from tfderm.runtime.predictor import LiteRTModel
 from tfderm.runtime.preprocess import decode, resize
 
 TOLERANCES = {
-    "float": {"probabilities": 1e-4, "severity": 1e-3, "interval": 1e-3, "band": 0.0, "location_map": 1e-4},
-    "int8": {"probabilities": 2 / 256, "severity": 0.05, "interval": 0.05, "band": 0.0, "location_map": 2 / 256},
+    "float": {
+        "probabilities": 1e-4,
+        "severity": 1e-3,
+        "interval": 1e-3,
+        "band": 0.0,
+        "location_map": 1e-4,
+        "component": 1e-4,
+    },
+    "int8": {
+        "probabilities": 2 / 256,
+        "severity": 0.05,
+        "interval": 0.05,
+        "band": 0.0,
+        "location_map": 2 / 256,
+        "component": 0.05,
+    },
 }
 """Largest absolute difference a replay may show, by arithmetic and kind of output: kernels of other processors round
 sums in another order, which 8-bit arithmetic can turn into a step of its grid."""

@@ -19,8 +19,8 @@ from tfderm.metrics import (
 from tfderm.metrics.conformal import BANDS, predicted_bands
 from tfderm.runtime.predictor import LiteRTModel
 
-FLOAT32_TOLERANCES = {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1e-4}
-"""Largest absolute difference by kind of output (severity in PASI points)."""
+FLOAT32_TOLERANCES = {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1e-4, "component": 1e-4}
+"""Largest absolute difference by kind of output (severity in PASI points, components in grades)."""
 
 ANSWER_TOLERANCE = 1e-3
 """PASI points by which an interval may miss the one that follows from the score beside it: float32 rounding."""
@@ -31,6 +31,7 @@ PAIR_ACCURACY_DROP = 0.005
 TOP1_AGREEMENT = 0.98
 ACCURACY_DROP = 0.01
 RECALL_DROP = 0.03
+COMPONENT_BUDGET = 0.10  # Mean abs difference of a component, in grades, which people give in whole steps.
 DISTINCT_VALUES = 17
 MAP_THRESHOLD = 0.3
 MAP_OVERLAP = 0.95
@@ -85,8 +86,9 @@ def compare(
     """Judge a `.tflite` against the Keras model it was made from.
 
     float32 is held to `FLOAT32_TOLERANCES`. Every other scheme is held to what matters: the drop of the task's metric,
-    agreement, and overlap of location maps. Interval and band, which jump at the thresholds, are in every scheme held
-    to what follows from the candidate's own score. A value that is not finite fails.
+    agreement, overlap of location maps, and a tenth of a grade for severity components. Interval and band, which jump
+    at the thresholds, are in every scheme held to what follows from the candidate's own score. A value that is not
+    finite fails.
 
     Args:
         contract: of the model.
@@ -125,6 +127,9 @@ def compare(
                     checks.append(
                         _check(f"{name} overlap (IoU at {MAP_THRESHOLD})", outputs[name]["overlap"], ">=", MAP_OVERLAP)
                     )
+                elif kind == "component":
+                    difference = outputs[name]["mean_difference"]
+                    checks.append(_check(f"mean abs {name} difference", difference, "<=", COMPONENT_BUDGET))
     return {
         "scheme": scheme,
         "num_images": len(held_out.y_true),

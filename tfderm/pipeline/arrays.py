@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.datasets.corpus import Corpus, Record
-from tfderm.datasets.selection import true_values
+from tfderm.datasets.selection import component_grades, true_values
 from tfderm.files import atomic_path
 from tfderm.pipeline.images import image_batches
 from tfderm.pipeline.input_pipeline import scaled_boxes
@@ -24,6 +25,8 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
         path: an uncompressed .npz with, for N records of (H, W) pixels and M boxes,
             images (N, H, W, 3) uint8 RGB; image (N,) names; group (N,) names;
             label (N,) int64, index into labels (K,), or severity (N,) float32, 0..72, or for detection neither;
+            where the recipe's model predicts components erythema, induration, desquamation (N,) float32, 0..4, and
+            area, 0..6, NaN where nobody graded them;
             boxes (M, 4) float32 x, y, width, height in pixels of the resized image; box_record (M,) int64, the record
             a box belongs to; marked (N,) bool, whether anybody looked for lesions; synthetic () bool; licence ().
     """
@@ -38,6 +41,8 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
     }
     if recipe.task == "severity":
         arrays["severity"] = true_values(records, recipe).astype(np.float32)
+        if recipe.model_options.get("components"):
+            arrays |= {name: component_grades(records, name).astype(np.float32) for name in COMPONENT_LIMITS}
     elif recipe.task == "classification":
         arrays["labels"] = np.array(recipe.labels)
         arrays["label"] = true_values(records, recipe)

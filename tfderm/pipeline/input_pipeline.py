@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfderm.datasets.corpus import Corpus, Record
-from tfderm.datasets.selection import true_values
+from tfderm.datasets.selection import component_grades, true_values
 from tfderm.pipeline.augment import augment
 from tfderm.pipeline.auxiliary import UNKNOWN, AuxiliaryTarget
 from tfderm.pipeline.batch_order import batch_order
@@ -26,12 +26,14 @@ class InputPipeline:
         recipe: sizes, labels, pairs, augmentation, seed.
         strides: strides of the location maps the model predicts; empty for none.
         training: shuffle, draw pairs and augment; otherwise the order of `records`, unchanged images, no remainder.
+        components: severity components the model predicts; empty for none.
         auxiliary: columns of the metadata that the model learns beside the class.
 
     Batches are `(image, targets, weights)` as `keras.Model.fit` takes them, or `(image, targets)`. Image is
     (B, height, width, 3) uint8; targets and weights have the names of the model's outputs:
 
     - severity (B, 1), and location_map_S (B, H/S, W/S, 1), -1 where nobody annotated boxes;
+    - a component's grade (B, 1), -1 where nobody gave one;
     - probabilities: class index (B,). Where the recipe balances classes, training draws each equally often, and
       otherwise they are weighted inversely to their frequency;
     - auxiliary_COLUMN: class index (B,), with weight 0 where it is unknown;
@@ -45,6 +47,7 @@ class InputPipeline:
         recipe: Recipe,
         strides: Sequence[int],
         training: bool,
+        components: Sequence[str] = (),
         auxiliary: Sequence[AuxiliaryTarget] = (),
     ):
         self.records = list(records)
@@ -66,6 +69,10 @@ class InputPipeline:
             self._max_boxes = max([1, *true_values(self.records, recipe)])
         else:
             self._severity = true_values(self.records, recipe).astype(np.float32)
+            self._grades = {
+                name: np.nan_to_num(component_grades(self.records, name), nan=-1.0).astype(np.float32)
+                for name in components
+            }
 
     def order(self, epoch: int) -> list[np.ndarray]:
         """Positions in `records` of every step of this epoch."""
@@ -117,7 +124,8 @@ class InputPipeline:
             return [np.stack(images), *(values[positions] for values in answers)]
         if self.recipe.task == "detection":
             return [np.stack(images), *padded_boxes([moved for _, moved in boxes], self._max_boxes)]
-        return [np.stack(images), *self._location_targets(boxes), self._severity[positions, None]]
+        scores = [values[positions, None] for values in (self._severity, *self._grades.values())]
+        return [np.stack(images), *self._location_targets(boxes), *scores]
 
     def _location_targets(self, boxes) -> list[np.ndarray]:
         maps = [location_maps(box, self.recipe.image_size, self.strides) for _, box in boxes]
@@ -143,7 +151,8 @@ class InputPipeline:
         for stride in self.strides:
             shape = (None, -(-height // stride), -(-width // stride), 1)
             specs[f"location_map_{stride}"] = tf.TensorSpec(shape, tf.float32)
-        specs["severity"] = tf.TensorSpec((None, 1), tf.float32)
+        for name in ("severity", *self._grades):
+            specs[name] = tf.TensorSpec((None, 1), tf.float32)
         return specs
 
 

@@ -14,6 +14,10 @@ No public weights fit the backbone. It can be pre-trained on any photographs wit
 Table 1 compares with `resnet50` and `inception_bn` (GoogLeNet-v2), each with and without the siamese structure; table 2
 takes away the score refine module (`fp`, `fp_siamese`) and the siamese structure (`single`). `phone` is ours: depthwise
 convolutions and a narrow first stage, where the arithmetic is.
+
+`components` is `demo` with a prediction of erythema, induration, desquamation and area beside the score, for data whose
+manifest has those columns, in some rows at least; `--set model_options.components=True` adds it to any variant with
+this network.
 """
 
 from dataclasses import replace
@@ -85,6 +89,13 @@ VARIANTS = {
         learning_rate_schedule="cosine",
     ),
 }
+VARIANTS["components"] = replace(
+    VARIANTS["demo"],
+    name="psenet:components",
+    model_options={**VARIANTS["demo"].model_options, "components": True},
+    loss_weights={**RECIPE.loss_weights, "components": 0.2},
+    claim={},
+)
 
 # Rows of the paper's tables: what it calls the method -> variant, "" for the recipe itself.
 TABLES = {

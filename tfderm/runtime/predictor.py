@@ -95,7 +95,8 @@ class Predictor:
 
         Returns:
             Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
-            "interval_level"}. Classification: {"label", "name", "probability", "probabilities"}.
+            "interval_level"} and {"components": name -> grade, "composed_severity": (E + I + D) * A of these}.
+            Classification: {"label", "name", "probability", "probabilities"}.
         """
         return interpret(self.contract, self.predict(image))
 
@@ -103,7 +104,7 @@ class Predictor:
 def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The answer that raw outputs mean under a contract; see `Predictor.answer`."""
     if contract.task == "severity":
-        from tfderm.clinical.pasi import severity_band
+        from tfderm.clinical.pasi import composed_severity, severity_band
 
         output = contract.output("severity")
         score = float(np.clip(outputs[output.name].item(), *output.range))
@@ -112,6 +113,12 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
             bounds = np.clip(outputs[output.name], *output.range)
             level = contract.uncertainty["interval"]["level"]
             answer |= {"interval": [float(bound) for bound in bounds], "interval_level": level}
+        grades = {
+            component.name: float(np.clip(outputs[component.name].item(), *component.range))
+            for component in contract.outputs_of_kind("component")
+        }
+        if grades:
+            answer |= {"components": grades, "composed_severity": composed_severity(grades)}
         return answer
     output = contract.output("probabilities")
     probabilities = np.clip(outputs[output.name], *output.range)

@@ -10,7 +10,7 @@ from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.recipe import Recipe
 from tfderm.training.fit import create_variables
 from tfderm.training.objective import compile_model
-from tfderm.training.train import build_model, map_strides
+from tfderm.training.train import build_model, component_names, map_strides
 
 
 def training_seconds(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) -> float:
@@ -26,7 +26,8 @@ def training_seconds(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) 
     keras.utils.clear_session()
     model = build_model(recipe, recipe.precision)
     compile_model(model, recipe, steps)
-    pipeline = InputPipeline(corpus, records[: recipe.batch_size], recipe, map_strides(model), training=True)
+    batch_records = records[: recipe.batch_size]
+    pipeline = InputPipeline(corpus, batch_records, recipe, map_strides(model), True, component_names(model))
     create_variables(model, pipeline)
     batch = next(iter(pipeline.dataset()))
     model.train_on_batch(*batch)

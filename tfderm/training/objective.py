@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.errors import InputError
-from tfderm.losses import LocationFocalLoss, SeverityLoss
+from tfderm.losses import ComponentLoss, LocationFocalLoss, SeverityLoss
 from tfderm.models.faster_rcnn import FasterRCNNTraining
 from tfderm.pipeline.auxiliary import AuxiliaryTarget
 from tfderm.recipe import Recipe
@@ -17,18 +18,21 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     """Attach optimizer, losses and metrics.
 
     Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
-    while Keras averages over images. Classification: cross-entropy, with the class weights of the input pipeline, and
-    0.3 times the cross-entropy of each auxiliary output where it is known.
-    Detection: `model` computes its own loss.
+    while Keras averages over images. Components add the mean absolute error of their graded photographs.
+    Classification: cross-entropy, with the class weights of the input pipeline, and 0.3 times the cross-entropy of each
+    auxiliary output where it is known. Detection: `model` computes its own loss.
     """
     if recipe.task == "severity":
-        weights = {"location": 1.0, "pair": 0.2, "regression": 0.2, **recipe.loss_weights}
+        weights = {"location": 1.0, "pair": 0.2, "regression": 0.2, "components": 0.2, **recipe.loss_weights}
         losses = {"severity": SeverityLoss(recipe.pairs, weights["pair"], weights["regression"])}
         loss_weights = {"severity": 1.0}
         for name in model.output:
             if name.startswith("location_map_"):
                 losses[name] = LocationFocalLoss()
                 loss_weights[name] = 2 * weights["location"]
+            elif name in COMPONENT_LIMITS:
+                losses[name] = ComponentLoss()
+                loss_weights[name] = weights["components"]
         metrics = {"severity": [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]}
         model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
     elif recipe.task == "detection":

@@ -10,8 +10,10 @@ import numpy as np
 
 import tfderm
 from tfderm import datasets, models
+from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.contract import ImageInput, ModelContract, Output
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.selection import component_grades
 from tfderm.errors import InputError
 from tfderm.files import atomic_path, write_csv, write_json
 from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
@@ -75,13 +77,14 @@ def train(
     auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
     learner = trained_model(model, recipe, auxiliary)
     if not resume:
+        _check_grades(model, part["train"], source)
         run = _write_run(output, recipe, model, corpus, source, selection, splits)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
         f"{model.count_params():,} parameters, {keras.backend.backend()} backend",
         file=sys.stderr,
     )
-    strides = map_strides(model)
+    strides, components = map_strides(model), component_names(model)
     if not resume:
         _start_from(model, recipe, part["train"], initial)
     if recipe.auxiliary:
@@ -89,8 +92,8 @@ def train(
     fit(
         learner,
         recipe,
-        InputPipeline(corpus, part["train"], recipe, strides, True, auxiliary),
-        InputPipeline(corpus, part["validation"], recipe, strides, False, auxiliary),
+        InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary=auxiliary),
+        InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary=auxiliary),
         run,
     )
     with atomic_path(output / "model.keras") as temporary:
@@ -124,6 +127,21 @@ def build_model(recipe: Recipe, precision: str) -> keras.Model:
 def map_strides(model: keras.Model) -> list[int]:
     """Strides of the location maps that a model predicts; empty for none."""
     return [int(name.rsplit("_", 1)[1]) for name in model.output if name.startswith("location_map_")]
+
+
+def component_names(model: keras.Model) -> list[str]:
+    """Severity components that a model predicts; empty for none."""
+    return [name for name in model.output if name in COMPONENT_LIMITS]
+
+
+def _check_grades(model: keras.Model, records: Sequence[Record], source: str) -> None:
+    """Raise `InputError` where a component that the model predicts has no grade to learn from."""
+    missing = [name for name in component_names(model) if np.isnan(component_grades(records, name)).all()]
+    if missing:
+        raise InputError(
+            f"{source}: no training photograph has a grade in the column {', '.join(missing)}, and the model is to "
+            "predict it; fill in the grades you have, or train without model_options.components."
+        )
 
 
 def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -174,6 +192,8 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
             outputs.append(Output(name, "severity", shape, (0.0, 72.0), unit="PASI region score"))
         elif name.startswith("location_map_"):
             outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
+        elif name in COMPONENT_LIMITS:
+            outputs.append(Output(name, "component", shape, (0.0, float(COMPONENT_LIMITS[name])), unit="PASI grade"))
         elif name == "boxes":
             outputs.append(Output(name, "boxes", shape, (0.0, float(max(recipe.image_size))), unit="pixels"))
         elif name == "scores":
@@ -203,7 +223,7 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
 def _start_from(model: keras.Model, recipe: Recipe, records: Sequence[Record], initial: Path | None) -> None:
     """Initial weights: those of another run where names and shapes agree, else fresh ones.
 
-    A severity that is not taken starts at the training median.
+    A severity or component that is not taken starts at the training median.
     """
     taken = set()
     if initial is not None:
@@ -219,6 +239,9 @@ def _start_from(model: keras.Model, recipe: Recipe, records: Sequence[Record], i
             )
         print(f"took {len(taken)} of {len(model.variables)} tensors from {initial}", file=sys.stderr)
     if recipe.task == "severity":
-        bias = model.get_layer("severity").bias
-        if bias.path not in taken:
-            bias.assign([np.median([record.severity for record in records])])
+        medians = {"severity": np.median([record.severity for record in records])}
+        medians |= {name: np.nanmedian(component_grades(records, name)) for name in component_names(model)}
+        for name, median in medians.items():
+            bias = model.get_layer(name).bias
+            if bias.path not in taken:
+                bias.assign([median])
