@@ -28,8 +28,8 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None, mobile=False):
         image: float tensor (B, height, width, 3).
         width: multiplies all channel counts; 1.0 gives maps of 256 channels.
         kernel_regularizer: applied to every convolution kernel.
-        mobile: the 3x3 convolutions of the bottlenecks are depthwise, and stage 1, whose map is the largest and none of
-            the five, is half as wide.
+        mobile: the 3x3 convolutions of stages 1 and 2, where the maps are large, are depthwise, and stage 1, whose map
+            is none of the five, is half as wide.
 
     Returns:
         Five tensors (B, ceil(height / s), ceil(width / s), 256 * width), s = 8, 16, 32, 64, 128.
