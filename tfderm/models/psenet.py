@@ -16,7 +16,7 @@ def psenet(image_size=(800, 1024), width=1.0, head="srm", mobile=False, componen
         width: multiplies all channel counts; 1.0 is the paper-sized network.
         head: "srm", the score refine module, or "fp", the paper's ablation (table 2): a score from the average over
             each map of the pyramid, weights shared, and no location maps.
-        mobile: for phones: depthwise 3x3 convolutions in the bottlenecks and depthwise 3x3 and 5x5 ones in the score
+        mobile: for phones: depthwise 3x3 convolutions in stages 1 and 2 and depthwise 3x3 and 5x5 ones in the score
             refine module, each followed by a pointwise one, and a first stage half as wide.
         components: also predict the four grades behind the score, which the paper does not: a pointwise convolution,
             shared by the five maps, its average over each, and one linear unit per grade. Score and location maps are

@@ -28,8 +28,8 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None, mobile=False):
         image: float tensor (B, height, width, 3).
         width: multiplies all channel counts; 1.0 gives maps of 256 channels.
         kernel_regularizer: applied to every convolution kernel.
-        mobile: the 3x3 convolutions of the bottlenecks are depthwise, and stage 1, whose map is the largest and none of
-            the five, is half as wide.
+        mobile: the 3x3 convolutions of stages 1 and 2, where the maps are large, are depthwise, and stage 1, whose map
+            is none of the five, is half as wide.
 
     Returns:
         Five tensors (B, ceil(height / s), ceil(width / s), 256 * width), s = 8, 16, 32, 64, 128.
@@ -37,12 +37,12 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None, mobile=False):
 
     block = partial(convolution, regularizer=kernel_regularizer)
 
-    def bottleneck(tensor, name, middle, channels, strides):
+    def bottleneck(tensor, name, middle, channels, strides, depthwise):
         shortcut = tensor
         if strides > 1:
             shortcut = block(tensor, channels, 1, name=f"{name}_shortcut", strides=strides, activation=False)
         tensor = block(tensor, middle, 1, name=f"{name}_reduce")
-        tensor = block(tensor, middle, 3, name=f"{name}_conv", strides=strides, depthwise=mobile)
+        tensor = block(tensor, middle, 3, name=f"{name}_conv", strides=strides, depthwise=depthwise)
         tensor = block(tensor, channels, 1, name=f"{name}_expand", activation=False)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
@@ -54,8 +54,9 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None, mobile=False):
     for stage, base in enumerate(_MIDDLE_CHANNELS, start=1):
         share = width / 2 if mobile and stage == 1 else width
         middle, channels = scaled(base, share), scaled(256, share)
-        tensor = bottleneck(tensor, f"stage{stage}_block1", middle, channels, strides=2)
-        tensor = bottleneck(tensor, f"stage{stage}_block2", middle, channels, strides=1)
+        depthwise = mobile and stage <= 2
+        tensor = bottleneck(tensor, f"stage{stage}_block1", middle, channels, 2, depthwise)
+        tensor = bottleneck(tensor, f"stage{stage}_block2", middle, channels, 1, depthwise)
         maps.append(tensor)
     return maps[-len(STRIDES) :]
 
