@@ -180,6 +180,7 @@ def test_weights_of_another_network_are_refused(psoriasis, tmp_path, run):
     (broken / "recipe.json").write_text((run.path / "recipe.json").read_text())
     with pytest.raises(InputError, match="is not trained"):
         train(tiny(), data=str(psoriasis), output=tmp_path / "run", initial=broken)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from tfderm.clinical.pasi import COMPONENT_LIMITS
+from tfderm.clinical.pasi import COMPONENT_LIMITS, composed_severity
 from tfderm.datasets.corpus import Box, Corpus, Record
 from tfderm.errors import InputError
 from tfderm.files import read_json, write_csv, write_json
@@ -205,7 +205,7 @@ def _severity(row: Mapping[str, str], where: str) -> float | None:
     }
     severity = _grade(row["severity"], MAX_SEVERITY, f"{where}, column severity")
     if len(grades) == len(COMPONENT_LIMITS):
-        expected = (grades["erythema"] + grades["induration"] + grades["desquamation"]) * grades["area"]
+        expected = composed_severity(grades)
         if abs(severity - expected) > 0.01:
             raise InputError(
                 f"{where}, column severity: {row['severity']} is not (erythema + induration + desquamation) * area = "

@@ -78,6 +78,7 @@ def train(
     learner = trained_model(model, recipe, auxiliary)
     if not resume:
         _check_grades(model, part["train"], source)
+        _start_from(model, recipe, part["train"], initial)
         run = _write_run(output, recipe, model, corpus, source, selection, splits)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
@@ -85,8 +86,6 @@ def train(
         file=sys.stderr,
     )
     strides, components = map_strides(model), component_names(model)
-    if not resume:
-        _start_from(model, recipe, part["train"], initial)
     if recipe.auxiliary:
         print(_auxiliary_summary(recipe, auxiliary), file=sys.stderr)
     fit(
