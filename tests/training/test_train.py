@@ -58,6 +58,17 @@ def test_run_folder_tells_what_was_done(run, psoriasis):
     }  # fmt: skip
 
 
+def test_training_says_that_nothing_tells_where_lesions_are(psoriasis, tmp_path, capsys):
+    train(tiny(), data=str(psoriasis), output=tmp_path / "boxed")
+    assert "lesion boxes" not in capsys.readouterr().err
+    manifest = shutil.copytree(psoriasis.parent, tmp_path / "data") / psoriasis.name
+    (manifest.parent / "lesions.json").unlink()
+    train(tiny(), data=str(manifest), output=tmp_path / "unmarked")
+    assert "no training photograph has lesion boxes" in capsys.readouterr().err
+    train(tiny(model_options={"width": 0.125, "head": "fp"}), data=str(manifest), output=tmp_path / "nowhere")
+    assert "lesion boxes" not in capsys.readouterr().err
+
+
 def test_components_are_learnt_from_the_photographs_that_have_grades(psoriasis, tmp_path):
     with open(psoriasis, newline="") as file:
         rows = list(csv.DictReader(file))

@@ -86,6 +86,12 @@ def train(
         file=sys.stderr,
     )
     strides, components = map_strides(model), component_names(model)
+    if strides and not any(record.boxes for record in part["train"]):
+        print(
+            "no training photograph has lesion boxes: nothing tells the location maps where lesions are; "
+            "`tfderm detect` writes boxes",
+            file=sys.stderr,
+        )
     if recipe.auxiliary:
         print(_auxiliary_summary(recipe, auxiliary), file=sys.stderr)
     fit(
