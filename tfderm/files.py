@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -42,6 +43,20 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise _write_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def cache() -> Path:
+    """Where what is made once is kept: `$TFDERM_CACHE`, by default ~/.cache/tfderm."""
+    return Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Run the block while no other process runs one with the same lock file, waiting for it if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, Optional, get_args, get_type_hints
 
 from tfderm.contract import TASKS
 from tfderm.errors import InputError
@@ -66,6 +66,8 @@ class Recipe:
         class_balance: classification only: draw every class equally often in training, whatever its frequency.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
             it trains; the saved model does not tell them.
+        pretraining: the recipe, with data of its own, whose trained weights this one starts from; tensors of equal name
+            and shape are taken. It is trained once and kept; None starts afresh.
         select_best: keep the weights of the epoch with the best validation loss rather than the last.
         folds: number of folds the corpus is divided into.
         fold: the one held out for testing.
@@ -98,6 +100,7 @@ class Recipe:
     precision: str = "float32"
     class_balance: bool = False
     auxiliary: tuple[str, ...] = ()
+    pretraining: Optional["Recipe"] = None
     select_best: bool = False
     folds: int = 5
     fold: int = 0
@@ -137,6 +140,8 @@ class Recipe:
                 f"`auxiliary` goes with task 'classification' alone. Received: task={self.task!r}, "
                 f"auxiliary={self.auxiliary}"
             )
+        if self.pretraining and not self.pretraining.data:
+            raise InputError(f"`pretraining` needs data of its own. Received: {self.pretraining.name}, without data.")
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -148,10 +153,15 @@ class Recipe:
         if unknown:
             raise InputError(f"recipe: unknown field {', '.join(sorted(unknown))}; it was written by another release.")
         fields = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
-        return cls(**{**fields, "augmentation": Augmentation(**value["augmentation"])})
+        fields["augmentation"] = Augmentation(**value["augmentation"])
+        if value.get("pretraining"):
+            fields["pretraining"] = cls.from_json(value["pretraining"])
+        return cls(**fields)
 
     def with_settings(self, settings: list[str]) -> "Recipe":
         """Apply `key=value` strings; `model_options.width=16` and `augmentation.zoom=0.1` reach inside.
+
+        `pretraining=None` takes an optional part away.
 
         Raises:
             InputError: no such field, or a value of the wrong type.
@@ -172,6 +182,8 @@ class Recipe:
                 changes[outer] = {**current, inner: _parse(setting, text, current.get(inner))}
             elif inner:
                 raise InputError(f"--set {setting}: {outer} has no fields.")
+            elif text == "None" and type(None) in get_args(types[outer]):
+                changes[outer] = None
             else:
                 changes[outer] = _parse(setting, text, current)
         return dataclasses.replace(self, **changes)

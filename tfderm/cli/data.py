@@ -4,12 +4,13 @@ import argparse
 import json
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 from tfderm.cli.train import add_recipe_options, chosen_recipe
 from tfderm.errors import InputError
 
-SOURCE = "manifest CSV, published set's folder, folder of class folders, tfds:NAME, or synthetic:psoriasis"
+SOURCE = "manifest CSV, published set's folder, folder of class folders, tfds:NAME, or synthetic:NAME"
 _SHOWN = 10
 
 
@@ -33,11 +34,11 @@ def add_parser(subparsers) -> None:
     split.set_defaults(run=run_split)
 
     synthesize = verbs.add_parser("synthesize", help="render a synthetic set", description=run_synthesize.__doc__)
-    synthesize.add_argument("set", choices=("psoriasis",))
+    synthesize.add_argument("set", choices=("psoriasis", "dermoscopy"))
     synthesize.add_argument("-o", "--output", metavar="DIR", type=Path, required=True)
-    synthesize.add_argument("--patients", metavar="N", type=int, default=160)
+    synthesize.add_argument("--patients", metavar="N", type=int, help="default: what the set is embedded with")
     synthesize.add_argument("--seed", metavar="N", type=int, default=0)
-    synthesize.add_argument("--image-size", metavar=("HEIGHT", "WIDTH"), type=int, nargs=2, default=(200, 256))
+    synthesize.add_argument("--image-size", metavar=("HEIGHT", "WIDTH"), type=int, nargs=2)
     synthesize.set_defaults(run=run_synthesize)
 
     preview = verbs.add_parser("preview", help="contact sheet with lesion boxes", description=run_preview.__doc__)
@@ -122,11 +123,15 @@ def run_split(arguments: argparse.Namespace) -> int:
 
 
 def run_synthesize(arguments: argparse.Namespace) -> int:
-    """Render synthetic photographs with known severity, lesion boxes, masks and PASI. No patient is shown."""
-    from tfderm.datasets.synthetic.psoriasis import generate
-
-    size = tuple(arguments.image_size)
-    print(generate(arguments.output, num_patients=arguments.patients, image_size=size, seed=arguments.seed))
+    """Render synthetic images: psoriasis with known severity, lesion boxes, masks and PASI, or dermoscopy with known
+    structures. No patient is shown."""
+    generate = import_module(f"tfderm.datasets.synthetic.{arguments.set}").generate
+    given = {}
+    if arguments.patients is not None:
+        given["num_patients"] = arguments.patients
+    if arguments.image_size is not None:
+        given["image_size"] = tuple(arguments.image_size)
+    print(generate(arguments.output, seed=arguments.seed, **given))
     return 0
 
 

@@ -1,19 +1,20 @@
 """Where images and their labels come from: manifests, publishers' layouts, class folders, synthetic sets."""
 
-import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import Selection, select
 from tfderm.errors import InputError
+from tfderm.files import cache, locked
 
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
 
-SYNTHETIC = "synthetic:psoriasis"
+SYNTHETIC = ("synthetic:psoriasis", "synthetic:dermoscopy")
 ACCEPTED = (
     "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
-    f"a folder of class folders, tfds:NAME, or {SYNTHETIC}"
+    f"a folder of class folders, tfds:NAME, {' or '.join(SYNTHETIC)}"
 )
 
 
@@ -22,8 +23,9 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
 
     Args:
         src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20), a folder
-            of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`) or
-            `synthetic:psoriasis`; these two are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
+            of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`),
+            `synthetic:psoriasis` or `synthetic:dermoscopy`; these three are written once into `$TFDERM_CACHE` (by
+            default ~/.cache/tfderm).
         problems: where a list is given, rows and boxes that cannot be used are left out and named there; without it
             the first one is raised.
 
@@ -39,7 +41,7 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
     if str(src).startswith("tfds:"):
         from tfderm.datasets.tfds_source import export_tfds
 
-        return read_manifest(export_tfds(str(src).removeprefix("tfds:"), _cache()), problems)
+        return read_manifest(export_tfds(str(src).removeprefix("tfds:"), cache()), problems)
     path = Path(src).expanduser()
     if not path.exists():
         raise InputError(f"{src} does not exist. Data is {ACCEPTED}.")
@@ -60,16 +62,13 @@ def _synthetic(src: str) -> Path:
     """Manifest of an embedded set, rendered where the cache has none of this generator's version."""
     from tfderm.datasets.manifest import MANIFEST
 
-    if src != SYNTHETIC:
-        raise InputError(f"No synthetic set {src!r}. There is: {SYNTHETIC}")
-    from tfderm.datasets.synthetic import psoriasis
-
-    folder = _cache() / f"synthetic-psoriasis-{psoriasis.VERSION}"
-    if not (folder / MANIFEST).is_file():
-        print(f"rendering {src} into {folder}, once", file=sys.stderr)
-        psoriasis.generate(folder)
+    if src not in SYNTHETIC:
+        raise InputError(f"No synthetic set {src!r}. There are: {', '.join(SYNTHETIC)}")
+    name = src.removeprefix("synthetic:")
+    module = import_module(f"tfderm.datasets.synthetic.{name}")
+    folder = cache() / f"synthetic-{name}-{module.VERSION}"
+    with locked(folder.with_suffix(".lock")):
+        if not (folder / MANIFEST).is_file():
+            print(f"rendering {src} into {folder}, once", file=sys.stderr)
+            module.generate(folder)
     return folder / MANIFEST
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")

@@ -7,10 +7,37 @@ Claims on images of the ISIC archive (5,000 nevi, 2,000 pigmented benign keratos
     tfderm train cnd --data $TFDERM_DATA/ham10000 -o runs/cnd
     tfderm cross-validate cnd --data $TFDERM_DATA/ham10000 -o runs/cnd-folds
 
-`--set precision=mixed_bfloat16` is faster on a GPU and on a CPU with AMX.
+The first run trains `cnd:pretraining` on drawn images and keeps it; `--set pretraining=None epochs=24
+learning_rate=2e-3` starts afresh. `--set precision=mixed_bfloat16` is faster on a GPU and on a CPU with AMX.
 """
 
 from tfderm.recipe import Augmentation, Recipe
+
+_STRUCTURES = (
+    "network", "negative_network", "globules", "milia_like_cysts", "comedo_like_openings", "radial_streaks",
+    "parallel_lines", "blotch", "veil", "peppering", "vessels", "scales", "cerebriform", "white_lines",
+)  # fmt: skip
+_PRETRAINING = Recipe(
+    name="cnd:pretraining",
+    paper="none: structures of dermoscopy (Kittler et al., J Am Acad Dermatol, 2016), drawn",
+    task="classification",
+    model="cnd",
+    model_options={"colour_histogram": False},
+    image_size=(200, 200),
+    labels=(*_STRUCTURES, "none"),
+    data="synthetic:dermoscopy",
+    augmentation=Augmentation(
+        horizontal_flip=True, vertical_flip=True, rotation=180.0, brightness=0.05, contrast=0.1, saturation=0.1
+    ),
+    batch_size=32,
+    epochs=10,
+    learning_rate=2e-3,
+    learning_rate_schedule="cosine",
+    weight_decay=1e-4,
+    auxiliary=(*_STRUCTURES, "extent", "border", "waviness", "elongation", "colours", "hairs"),
+    folds=50,
+    validation_fraction=0.02,
+)
 
 RECIPE = Recipe(
     name="cnd",
@@ -33,13 +60,14 @@ RECIPE = Recipe(
         saturation=0.1,
     ),
     batch_size=32,
-    epochs=24,
-    learning_rate=2e-3,
+    epochs=12,
+    learning_rate=1e-3,
     learning_rate_schedule="cosine",
     weight_decay=1e-4,
     class_balance=True,
     auxiliary=("site", "sex", "age"),
+    pretraining=_PRETRAINING,
     claim={"accuracy": 0.75, "loss": 0.53},
 )
 
-VARIANTS: dict[str, Recipe] = {}
+VARIANTS = {"pretraining": _PRETRAINING}

@@ -1,8 +1,11 @@
 """`train`: Recipe -> Run."""
 
+import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +18,7 @@ from tfderm.contract import ImageInput, ModelContract, Output
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades
 from tfderm.errors import InputError
-from tfderm.files import atomic_path, write_csv, write_json
+from tfderm.files import atomic_path, cache, locked, write_csv, write_json
 from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
 from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.pipeline.splits import check_splits, make_splits, write_splits
@@ -36,7 +39,8 @@ def train(
         data: source of data as `tfderm.datasets.load` takes it; by default the recipe's.
         output: the run folder. A new run needs a folder that holds no run.
         resume: continue the run in `output` from its last finished epoch.
-        initial: a run whose weights to start from; tensors of equal name and shape are taken.
+        initial: a run whose weights to start from, instead of the recipe's pretraining; tensors of equal name and shape
+            are taken.
 
     Returns:
         The finished run.
@@ -61,6 +65,8 @@ def train(
     selection = datasets.select(corpus, recipe)
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
+    if not resume and initial is None and recipe.pretraining is not None:
+        initial = pretrained_run(recipe)
     keras.utils.set_random_seed(recipe.seed)
     model = build_model(recipe, recipe.precision)
     if resume:
@@ -79,7 +85,7 @@ def train(
     if not resume:
         _check_grades(model, part["train"], source)
         _start_from(model, recipe, part["train"], initial)
-        run = _write_run(output, recipe, model, corpus, source, selection, splits)
+        run = _write_run(output, recipe, model, corpus, source, selection, splits, initial)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
         f"{model.count_params():,} parameters, {keras.backend.backend()} backend",
@@ -105,6 +111,27 @@ def train(
         _in_float32(model, recipe).save(temporary)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return run
+
+
+def pretrained_run(recipe: Recipe) -> Path:
+    """The finished run of a recipe's pretraining, trained into `$TFDERM_CACHE` where it is not there yet.
+
+    It is of the same network, and computes in the same precision, as the recipe. Processes that ask for it at once wait
+    for the one that trains it.
+    """
+    first = replace(
+        recipe.pretraining,
+        precision=recipe.precision,
+        model_options={**recipe.model_options, **recipe.pretraining.model_options},
+    )
+    content = json.dumps([first.to_json(), tfderm.__version__], sort_keys=True)
+    folder = cache() / f"{first.name.replace(':', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    with locked(folder.with_suffix(".lock")):
+        if not (folder / "model.keras").is_file():
+            print(f"{recipe.name} starts from {first.name}: training it into {folder}, once", file=sys.stderr)
+            train(first, output=folder, resume=(folder / "recipe.json").is_file())
+            keras.utils.clear_session()
+    return folder
 
 
 def _auxiliary_summary(recipe: Recipe, targets: Sequence[AuxiliaryTarget]) -> str:
@@ -166,7 +193,7 @@ def _resumable(output: Path, recipe: Recipe) -> Run:
     return run
 
 
-def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits) -> Run:
+def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits, initial: Path | None) -> Run:
     """Write what is known before training; `recipe.json` last, because it makes the folder a run."""
     data = {
         "source": str(source) if ":" in str(source) else str(Path(source).resolve()),
@@ -179,6 +206,10 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits)
     }
     environment = describe_environment()
     contract = contract_of(recipe, model, corpus)
+    if initial is not None:
+        before = Run.open(initial)
+        environment["initial"] = {"run": str(initial.resolve()), "recipe": before.recipe.name}
+        environment["initial"]["data"] = before.environment["data"]["name"]
     write_json(output / "environment.json", {**environment, "data": data})
     write_splits(output / "splits.csv", selection.records, splits)
     left_out = [{"image": image, "reason": reason} for image, reason in selection.left_out]

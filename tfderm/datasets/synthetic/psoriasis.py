@@ -10,28 +10,25 @@ from typing import Any
 
 from tfderm.clinical.pasi import REGIONS, pasi
 from tfderm.datasets.synthetic.coco import annotations
+from tfderm.datasets.synthetic.folder import check_arguments, describe
 from tfderm.datasets.synthetic.patients import Patient, make_patient
 from tfderm.datasets.synthetic.png import write_png
 from tfderm.datasets.synthetic.scene import Photograph, render
-from tfderm.errors import InputError
-from tfderm.files import atomic_folder, write_csv, write_json, write_text
+from tfderm.files import atomic_folder, write_csv, write_json
 
 VERSION = 2  # goes up with every change of the rendered bytes
 COLUMNS = (
     "image", "patient_id", "visit", "region", "age", "sex", "fitzpatrick",
     "severity", "erythema", "induration", "desquamation", "area",
 )  # fmt: skip
-TITLE = "# Synthetic psoriasis photographs"
-_README = f"""{TITLE}
-
-Every image in this folder is SYNTHETIC: rendered by tfderm ({{patients}} patients, {{photographs}} photographs of
-{{height}}x{{width}} pixels, seed {{seed}}). No person was photographed; results on it say nothing about clinical use.
+_TEXT = """\
+Every image in this folder is SYNTHETIC: rendered by tfderm ({patients} patients, {photographs} photographs of
+{height}x{width} pixels, seed {seed}). No person was photographed; results on it say nothing about clinical use.
 
 - `manifest.csv`: one row per photograph; severity = (erythema + induration + desquamation) * area, 0..72.
 - `lesions.json`: lesion boxes and masks in COCO format. `masks/`: the same as binary images.
 - `pasi.csv`: the PASI of each visit, from its four regions.
 """
-_SMALLEST = 32
 
 
 def generate(
@@ -54,7 +51,7 @@ def generate(
         InputError: an argument is out of range, or the folder holds something else.
     """
     folder = Path(folder)
-    _check(folder, num_patients, image_size, seed)
+    check_arguments(folder, num_patients, image_size, seed)
     patients = [make_patient(seed, number) for number in range(num_patients)]
     tasks = [(p, visit, region) for p in patients for visit in range(1, len(p.visits) + 1) for region in REGIONS]
     with atomic_folder(folder) as target:
@@ -64,28 +61,9 @@ def generate(
             rendered = list(pool.map(lambda task: _photograph(target, seed, image_size, *task), tasks))
         _write_tables(target, image_size, rendered)
         height, width = image_size
-        text = _README.format(patients=num_patients, photographs=len(tasks), height=height, width=width, seed=seed)
-        write_text(target / "README.md", text)
-        description = {"name": "synthetic psoriasis", "synthetic": True, "licence": "Apache-2.0", "seed": seed}
-        write_json(target / "dataset.json", description)
+        text = _TEXT.format(patients=num_patients, photographs=len(tasks), height=height, width=width, seed=seed)
+        describe(target, "psoriasis photographs", seed, text)
     return folder / "manifest.csv"
-
-
-def _check(folder: Path, num_patients: int, image_size: tuple[int, int], seed: int) -> None:
-    if num_patients < 1:
-        raise InputError(f"num_patients must be at least 1. Received: {num_patients}.")
-    if len(image_size) != 2 or min(image_size) < _SMALLEST:
-        raise InputError(f"image_size must be (height, width), each at least {_SMALLEST}. Received: {image_size}.")
-    if seed < 0:
-        raise InputError(f"seed must be 0 or more. Received: {seed}.")
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file: expected a folder to write the synthetic set to; choose another name.")
-    readme = folder / "README.md"
-    ours = readme.is_file() and readme.read_text(encoding="utf-8", errors="replace").startswith(TITLE)
-    if any(folder.iterdir()) and not ours:
-        raise InputError(f"{folder} holds files that are no synthetic set: nothing was written; choose a new folder.")
 
 
 def _photograph(
