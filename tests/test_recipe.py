@@ -63,9 +63,22 @@ def test_auxiliary_columns_go_with_classification():
         replace(get_recipe("psenet"), auxiliary=("age",))
 
 
+def test_settings_reach_the_pretraining_or_take_it_away():
+    recipe = get_recipe("cnd").with_settings(["pretraining.epochs=2", "pretraining.data=drawn/manifest.csv"])
+    assert (recipe.pretraining.epochs, recipe.pretraining.data) == (2, "drawn/manifest.csv")
+    assert replace(recipe, pretraining=None) == get_recipe("cnd").with_settings(["pretraining=None"])
+    with pytest.raises(InputError, match="expected int, received NoneType"):
+        get_recipe("cnd").with_settings(["epochs=None"])
+
+
+def test_a_pretraining_brings_its_data():
+    with pytest.raises(InputError, match="`pretraining` needs data of its own. Received: psenet:pretraining"):
+        replace(get_recipe("cnd"), pretraining=get_recipe("psenet:pretraining"))
+
+
 def test_unknown_recipes_list_the_known():
     for name in ("psnet", "psenet:huge"):
-        with pytest.raises(InputError, match=f"No recipe '{name}'. There are: cnd, lesion_detector, "):
+        with pytest.raises(InputError, match=f"No recipe '{name}'. There are: cnd, cnd:pretraining, lesion_detector, "):
             get_recipe(name)
 
 

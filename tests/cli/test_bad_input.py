@@ -12,7 +12,7 @@ from PIL import Image
 from tfderm.cli import main
 from tfderm.files import write_csv
 
-TINY = ["--set", "epochs=1", "image_size=(32,32)", "batch_size=4", "model_options.filters=(4,8)"]
+TINY = ["--set", "epochs=1", "image_size=(32,32)", "batch_size=4", "model_options.filters=(4,8)", "pretraining=None"]
 
 
 @pytest.fixture

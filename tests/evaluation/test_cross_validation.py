@@ -15,7 +15,7 @@ from tfderm.evaluation.cross_validate import cross_validate
 from tfderm.recipes import get_recipe
 
 RECIPE = replace(
-    get_recipe("cnd"), name="cnd", image_size=(32, 32), epochs=1, folds=2, ignored_labels=(), batch_size=16
+    get_recipe("cnd"), image_size=(32, 32), epochs=1, folds=2, ignored_labels=(), batch_size=16, pretraining=None
 )
 
 
@@ -104,7 +104,7 @@ def test_folds_of_other_data_or_settings_are_refused(folds, tmp_path):
 
 def test_command_continues_the_same_folds(folds, capsys):
     source, output, summary = folds
-    settings = ["image_size=(32,32)", "epochs=1", "batch_size=16", "ignored_labels=()"]
+    settings = ["image_size=(32,32)", "epochs=1", "batch_size=16", "ignored_labels=()", "pretraining=None"]
     arguments = ["cross-validate", "cnd", "--folds", "2", "--data", str(source), "-o", str(output), "--set", *settings]
     assert main(arguments) == 0
     assert capsys.readouterr().out == (output / "summary.md").read_text(encoding="utf-8") + "\n"
@@ -114,7 +114,7 @@ def test_command_continues_the_same_folds(folds, capsys):
 
 def test_one_fold_alone_is_the_fold_of_the_whole(folds, tmp_path, capsys):
     source, output, _ = folds
-    settings = ["image_size=(32,32)", "epochs=1", "batch_size=16", "ignored_labels=()"]
+    settings = ["image_size=(32,32)", "epochs=1", "batch_size=16", "ignored_labels=()", "pretraining=None"]
     arguments = [
         "cross-validate",
         "cnd",

@@ -14,7 +14,7 @@ from tfderm.training import train
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory, coloured):
-    settings = ["image_size=(32,32)", "model_options.filters=(8,16)", "epochs=3"]
+    settings = ["image_size=(32,32)", "model_options.filters=(8,16)", "epochs=3", "pretraining=None"]
     folder = tmp_path_factory.mktemp("runs") / "run"
     train(get_recipe("cnd").with_settings(settings), data=str(coloured), output=folder)
     return folder

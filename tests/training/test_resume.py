@@ -16,7 +16,13 @@ from tfderm.run import Run
 
 TIMEOUT = 300
 EPOCHS = 12
-SETTINGS = [f"epochs={EPOCHS}", "image_size=(32,32)", "batch_size=8", "model_options.filters=(8,16)"]
+SETTINGS = [
+    f"epochs={EPOCHS}",
+    "image_size=(32,32)",
+    "batch_size=8",
+    "model_options.filters=(8,16)",
+    "pretraining=None",
+]
 
 
 def arguments(data, output, *more):

@@ -16,6 +16,7 @@ import pytest
 
 from tfderm import datasets, files, models
 from tfderm.contract import ModelContract
+from tfderm.datasets.synthetic.dermoscopy import generate
 from tfderm.errors import CheckFailed, InputError
 from tfderm.pipeline import load_images
 from tfderm.pipeline.auxiliary import AuxiliaryTarget
@@ -33,7 +34,14 @@ def tiny(**changes):
 
 
 def small(**changes):
-    recipe = replace(get_recipe("cnd"), image_size=(32, 32), batch_size=8, epochs=1, model_options={"filters": (8, 16)})
+    recipe = replace(
+        get_recipe("cnd"),
+        image_size=(32, 32),
+        batch_size=8,
+        epochs=1,
+        model_options={"filters": (8, 16)},
+        pretraining=None,
+    )
     return replace(recipe, **changes)
 
 
@@ -164,6 +172,31 @@ def test_from_takes_the_weights_of_another_run(coloured, tmp_path):
     source = kernel("source", small(learning_rate=1e-2))
     np.testing.assert_allclose(kernel("started", unmoved, tmp_path / "source"), source, atol=1e-9)
     assert np.abs(kernel("fresh", unmoved) - source).max() > 1e-3
+
+
+def test_a_pretraining_is_trained_once_and_taken(coloured, tmp_path, monkeypatch, capsys):
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("TFDERM_CACHE", str(cache))
+    drawn = generate(tmp_path / "drawn", num_patients=40, image_size=(32, 32))
+    sizes = {"image_size": (32, 32), "batch_size": 8, "epochs": 1, "folds": 3, "validation_fraction": 0.2}
+    pretraining = replace(get_recipe("cnd:pretraining"), data=str(drawn), learning_rate=1e-2, **sizes)
+    recipe = small(learning_rate=1e-12, pretraining=pretraining)
+    runs = [train(recipe, data=str(coloured), output=tmp_path / name) for name in ("first", "second")]
+    assert capsys.readouterr().err.count("cnd starts from cnd:pretraining: training it into") == 1
+    (folder,) = (path for path in cache.iterdir() if path.is_dir())
+    donor, first, second = (models.load(path / "model.keras") for path in (folder, *(run.path for run in runs)))
+    for name in ("conv1", "conv2a", "conv2b"):
+        np.testing.assert_allclose(first.get_layer(name).kernel, donor.get_layer(name).kernel, atol=1e-9)
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert runs[0].environment["initial"] == {
+        "run": str(folder), "recipe": "cnd:pretraining", "data": "synthetic dermoscopy",
+    }  # fmt: skip
+
+    monkeypatch.setenv("TFDERM_CACHE", str(tmp_path / "unused"))
+    train(recipe, data=str(coloured), output=tmp_path / "third", initial=runs[0].path)
+    train(recipe, data=str(coloured), output=tmp_path / "third", resume=True)
+    assert not (tmp_path / "unused").exists()
 
 
 @pytest.mark.slow

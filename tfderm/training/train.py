@@ -65,10 +65,6 @@ def train(
     selection = datasets.select(corpus, recipe)
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
-    if not resume and initial is None and recipe.pretraining is not None:
-        initial = pretrained_run(recipe)
-    keras.utils.set_random_seed(recipe.seed)
-    model = build_model(recipe, recipe.precision)
     if resume:
         splits = run.splits
         if run.environment["data"]["fingerprint"] != corpus.fingerprint:
@@ -80,6 +76,10 @@ def train(
         name: [record for record in selection.records if splits[record.image] == name]
         for name in ("train", "validation", "test")
     }
+    if not resume and initial is None and recipe.pretraining is not None:
+        initial = pretrained_run(recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    model = build_model(recipe, recipe.precision)
     auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
     learner = trained_model(model, recipe, auxiliary)
     if not resume:
