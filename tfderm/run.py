@@ -61,8 +61,9 @@ class Run:
         return path
 
     @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+    def checkpoint(self) -> Path:
+        """The state after the last finished epoch; absent before the first and after training."""
+        return self.path / "checkpoints" / "latest.npz"
 
     @property
     def figures(self) -> Path:

@@ -195,8 +195,23 @@ def test_a_pretraining_is_trained_once_and_taken(coloured, tmp_path, monkeypatch
 
     monkeypatch.setenv("TFDERM_CACHE", str(tmp_path / "unused"))
     train(recipe, data=str(coloured), output=tmp_path / "third", initial=runs[0].path)
-    train(recipe, data=str(coloured), output=tmp_path / "third", resume=True)
     assert not (tmp_path / "unused").exists()
+
+
+@pytest.mark.parametrize("task", ("classification", "severity"))
+def test_a_run_stopped_in_its_first_epoch_resumes_from_the_same_weights(task, coloured, psoriasis, tmp_path):
+    recipe, data = (small(), coloured) if task == "classification" else (tiny(), psoriasis)
+    source = train(replace(recipe, seed=5), data=str(data), output=tmp_path / "source")
+    whole, stopped = (
+        train(recipe, data=str(data), output=tmp_path / name, initial=source.path if task == "classification" else None)
+        for name in ("whole", "stopped")
+    )
+    for name in ("model.keras", "history.csv"):
+        (stopped.path / name).unlink()
+    resumed = train(recipe, data=str(data), output=stopped.path, resume=True)
+    weights = [models.load(run.model_path).get_weights() for run in (whole, resumed)]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.slow

@@ -16,8 +16,6 @@ from tfderm.training.checkpoint import Progress, load_checkpoint, save_checkpoin
 from tfderm.training.interrupt import deferred_interrupt
 from tfderm.training.objective import compile_model
 
-CHECKPOINT = "latest.npz"
-
 
 def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation: InputPipeline, run: Run) -> None:
     """Train `model` in place, from the run's checkpoint where there is one.
@@ -32,10 +30,9 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
     steps = len(training.order(0))
     compile_model(model, recipe, steps)
     create_variables(model, training)
-    checkpoint = run.checkpoints / CHECKPOINT
-    for leftover in run.checkpoints.glob(".*"):
+    for leftover in run.checkpoint.parent.glob(".*"):
         leftover.unlink()
-    progress = load_checkpoint(checkpoint, model) if checkpoint.is_file() else Progress()
+    progress = load_checkpoint(run.checkpoint, model) if run.checkpoint.is_file() else Progress()
     try:
         with deferred_interrupt() as interrupt, SummaryWriter(str(run.path / "tensorboard")) as board:
             for epoch in range(progress.epoch, recipe.epochs):
@@ -47,7 +44,7 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
                 if recipe.select_best and row["val_loss"] < progress.best_loss:
                     progress.best_loss = row["val_loss"]
                     progress.best_weights = [np.asarray(variable) for variable in model.variables]
-                save_checkpoint(checkpoint, model, progress)
+                save_checkpoint(run.checkpoint, model, progress)
                 _log(run.path, board, progress)
     except KeyboardInterrupt:
         raise Interrupted(

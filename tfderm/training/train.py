@@ -76,13 +76,18 @@ def train(
         name: [record for record in selection.records if splits[record.image] == name]
         for name in ("train", "validation", "test")
     }
-    if not resume and initial is None and recipe.pretraining is not None:
+    if resume:
+        initial = Path(run.environment["initial"]["run"]) if "initial" in run.environment else None
+    elif initial is None and recipe.pretraining is not None:
         initial = pretrained_run(recipe)
     keras.utils.set_random_seed(recipe.seed)
     model = build_model(recipe, recipe.precision)
     auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
     learner = trained_model(model, recipe, auxiliary)
-    if not resume:
+    if resume:
+        if not run.checkpoint.is_file():  # stopped before its first epoch ended
+            _start_from(model, recipe, part["train"], initial)
+    else:
         _check_grades(model, part["train"], source)
         _start_from(model, recipe, part["train"], initial)
         run = _write_run(output, recipe, model, corpus, source, selection, splits, initial)
@@ -109,7 +114,7 @@ def train(
     )
     with atomic_path(output / "model.keras") as temporary:
         _in_float32(model, recipe).save(temporary)
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    shutil.rmtree(run.checkpoint.parent, ignore_errors=True)
     return run
 
 
