@@ -3,19 +3,17 @@
 Synthetic: no lesion, no patient, and no diagnosis, because which structures come together is chance.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from tfderm.datasets.synthetic.anatomy import Frame
-from tfderm.datasets.synthetic.folder import check_arguments, describe
+from tfderm.datasets.synthetic.anatomy import UNITS, Frame
+from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
 from tfderm.datasets.synthetic.noise import generator, pick, smoothstep, uniform, whole
 from tfderm.datasets.synthetic.structures import STRUCTURES, Lesion, curves, field, make_lesion, scattered_dots
-from tfderm.files import atomic_folder, write_csv
+from tfderm.files import write_csv
 
 VERSION = 1  # goes up with every change of the pictures
 NONE = "none"
@@ -64,15 +62,12 @@ def generate(
         InputError: an argument is out of range, or the folder holds something else.
     """
     folder = Path(folder)
-    check_arguments(folder, num_patients, image_size, seed)
-    with atomic_folder(folder) as target:
-        (target / "images").mkdir()
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-            rows = list(pool.map(lambda number: _write(target, seed, number, image_size), range(num_patients)))
+    with synthetic_folder(folder, num_patients, image_size, seed) as target:
+        rows = render_all(lambda number: _write(target, seed, number, image_size), range(num_patients))
         write_csv(target / "manifest.csv", COLUMNS, rows)
         height, width = image_size
         text = _TEXT.format(count=num_patients, height=height, width=width, seed=seed)
-        describe(target, "dermoscopy images", seed, text)
+        describe(target, "dermoscopy", "images", seed, text)
     return folder / "manifest.csv"
 
 
@@ -165,7 +160,7 @@ def _paint_surroundings(rng: np.random.Generator, image: np.ndarray, lesion: Les
     if rng.random() < 0.3:
         y, x = frame.grid()
         radius = uniform(rng, 85, 135)
-        rim = smoothstep(np.hypot(y - 100, x - frame.width / 2), radius, radius + uniform(rng, 2, 40))
+        rim = smoothstep(np.hypot(y - UNITS / 2, x - frame.width / 2), radius, radius + uniform(rng, 2, 40))
         image *= 1 - uniform(rng, 0.6, 1.0) * rim[..., None]
     if rng.random() < 0.25:
         bubbles = scattered_dots(rng, frame, uniform(rng, 20, 42), 1.4, uniform(rng, 2, 6), 1.0, 0.4)
@@ -177,6 +172,6 @@ def _photographed(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Exposure, contrast curve, focus and sensor noise: (H, W, 3) uint8."""
     image = np.clip(image * uniform(rng, 0.75, 1.2), 0.0, 1.0) ** uniform(rng, 0.8, 1.25)
     if rng.random() < 0.6:
-        image = cv2.GaussianBlur(image, (0, 0), uniform(rng, 0.3, 1.1) * image.shape[0] / 200)
+        image = cv2.GaussianBlur(image, (0, 0), uniform(rng, 0.3, 1.1) * image.shape[0] / UNITS)
     noise = uniform(rng, 0, 5) * rng.standard_normal((*image.shape[:2], 1))
     return np.clip(255 * image + noise, 0, 255).astype(np.uint8)

@@ -3,18 +3,16 @@
 Synthetic: no patient, no photograph. It exercises every step of the pipeline; a score on it says nothing clinical.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from tfderm.clinical.pasi import REGIONS, pasi
 from tfderm.datasets.synthetic.coco import annotations
-from tfderm.datasets.synthetic.folder import check_arguments, describe
+from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
 from tfderm.datasets.synthetic.patients import Patient, make_patient
 from tfderm.datasets.synthetic.png import write_png
 from tfderm.datasets.synthetic.scene import Photograph, render
-from tfderm.files import atomic_folder, write_csv, write_json
+from tfderm.files import write_csv, write_json
 
 VERSION = 2  # goes up with every change of the rendered bytes
 COLUMNS = (
@@ -51,18 +49,15 @@ def generate(
         InputError: an argument is out of range, or the folder holds something else.
     """
     folder = Path(folder)
-    check_arguments(folder, num_patients, image_size, seed)
-    patients = [make_patient(seed, number) for number in range(num_patients)]
-    tasks = [(p, visit, region) for p in patients for visit in range(1, len(p.visits) + 1) for region in REGIONS]
-    with atomic_folder(folder) as target:
-        (target / "images").mkdir()
+    with synthetic_folder(folder, num_patients, image_size, seed) as target:
+        patients = [make_patient(seed, number) for number in range(num_patients)]
+        tasks = [(p, visit, region) for p in patients for visit in range(1, len(p.visits) + 1) for region in REGIONS]
         (target / "masks").mkdir()
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-            rendered = list(pool.map(lambda task: _photograph(target, seed, image_size, *task), tasks))
+        rendered = render_all(lambda task: _photograph(target, seed, image_size, *task), tasks)
         _write_tables(target, image_size, rendered)
         height, width = image_size
         text = _TEXT.format(patients=num_patients, photographs=len(tasks), height=height, width=width, seed=seed)
-        describe(target, "psoriasis photographs", seed, text)
+        describe(target, "psoriasis", "photographs", seed, text)
     return folder / "manifest.csv"
 
 
