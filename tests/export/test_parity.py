@@ -102,6 +102,18 @@ def test_overlap_is_the_mean_intersection_over_union():
     assert parity["outputs"]["location_map_4"]["overlap"] == pytest.approx((0.5 + 1.0) / 2)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "overlap"), [(0.31, 0.28, 1.0), (0.28, 0.32, 1.0), (0.33, 0.27, 0.5), (0.27, 0.33, 0.5)]
+)
+def test_a_cell_at_the_threshold_may_cross_it_by_little(before, after, overlap):
+    reference, candidate, images = severity_case(count=2)
+    for outputs, value in ((reference, before), (candidate, after)):
+        outputs["location_map_4"][:] = 0
+        outputs["location_map_4"][:, 0, :2, 0] = 0.9, value
+    parity = compare(SEVERITY, "mixed", reference, candidate, images)
+    assert parity["outputs"]["location_map_4"]["overlap"] == overlap
+
+
 def test_one_class_that_is_given_up_is_refused_although_accuracy_and_agreement_hold():
     random = np.random.default_rng(0)
     y_true = np.array([0] * 960 + [1] * 10 + [2] * 30)

@@ -136,3 +136,21 @@ def test_sensitivity_is_the_error_of_one_operator_alone():
     ]
     assert errors[first] == pytest.approx(np.mean(relative), rel=1e-4)
     assert not any(name in errors for name in ("functional_1/Max", "psenet"))  # REDUCE_MAX has no 8-bit form.
+
+
+def test_operators_of_shared_weights_answer_together():
+    image = keras.Input((16, 16, 3), dtype="uint8", name="image")
+    tensor = keras.layers.Conv2D(4, 3, padding="same")(keras.layers.Rescaling(1 / 255)(image))
+    shared = keras.layers.Conv2D(4, 3, padding="same", activation="relu")
+    outputs = [
+        keras.layers.GlobalAveragePooling2D()(shared(maps)) for maps in (tensor, keras.layers.MaxPooling2D()(tensor))
+    ]
+    model = keras.Model(image, {"probabilities": keras.layers.Softmax()(keras.layers.Add()(outputs))})
+    content = convert(model, contract_of(model, ("a", "b", "c", "d")))
+    graph = Graph.read(content)
+    convolutions = [op for op in graph.ops if op.name == "CONV_2D"]
+    first, *twins = [graph.tensors[op.outputs[0]].name for op in convolutions]
+    assert len(twins) == 2 and len({op.inputs[1] for op in convolutions}) == 2
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    errors = op_sensitivities(content, "float16", None, images)
+    assert errors[twins[0]] == errors[twins[1]] != errors[first]

@@ -35,6 +35,7 @@ COMPONENT_BUDGET = 0.10  # Mean abs difference of a component, in grades, which 
 DISTINCT_VALUES = 17
 MAP_THRESHOLD = 0.3
 MAP_OVERLAP = 0.95
+MAP_STEP = 1 - MAP_OVERLAP  # A cell that crosses the threshold by no more is no difference: its map may be one cell.
 
 Outputs = Mapping[str, np.ndarray]
 
@@ -172,7 +173,8 @@ def _differences(kind: str, reference: np.ndarray, candidate: np.ndarray, lesion
     values = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
     if kind == "location_map":
         axes = tuple(range(1, reference.ndim))
-        a, b = reference >= MAP_THRESHOLD, candidate >= MAP_THRESHOLD
+        a = reference >= MAP_THRESHOLD
+        b = np.where(difference <= MAP_STEP, a, candidate >= MAP_THRESHOLD)
         union = (a | b).sum(axis=axes)
         counted = lesions & (union > 0)
         overlap = (a & b).sum(axis=axes)[counted] / union[counted]

@@ -28,20 +28,21 @@ STATIC_SCHEMES = ("static_wi8_ai8", "mixed")
 MAX_CALIBRATION_IMAGES = 64
 
 _CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}
+_LAYERS = {*_CONVOLUTIONS, "FULLY_CONNECTED"}
 _SMALL_WEIGHTS = 4096  # A dense layer below this costs nothing in float.
 _GATHERS = {"GATHER", "GATHER_ND"}
-_POINTWISE = {"CAST", "MUL", "ADD", "SUB", "DIV"}
+_ON_PIXELS = {"REVERSE_V2", "CONCATENATION", "CAST", "MUL", "ADD", "SUB", "DIV"}  # mirrored and normalised
 
 Calibration = Mapping[str, Any]
 
 
-def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: str | None = None) -> list[dict[str, Any]]:
+def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The ai-edge-quantizer recipe of a scheme.
 
     Args:
         scheme: one of `SCHEMES` but "float32".
         float_ops: output tensor names of operators to leave in float (static schemes).
-        only: output tensor name of the one operator to quantise; by default all are.
+        only: output tensor names of the operators to quantise; by default all are.
 
     Returns:
         The recipe as JSON values; later entries override earlier ones.
@@ -52,7 +53,7 @@ def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: str | None = 
     manager = recipe_manager.RecipeManager()
     everything = qtyping.TFLOperationName.ALL_SUPPORTED
     algorithms = quantizer.AlgorithmName
-    where = ".*" if only is None else _scope(only)
+    where = ".*" if only is None else "|".join(map(_scope, only))
     match scheme:
         case "float16":
             manager.add_weight_only_config(where, everything, num_bits=16, algorithm_key=algorithms.FLOAT_CASTING)
@@ -144,7 +145,7 @@ def sensitive_ops(graph: Graph) -> list[str]:
     keep = graph.upstream(graph.outputs, is_layer)
     pixels = set(graph.inputs)
     for op in graph.ops:
-        if op.name in _POINTWISE and set(graph.variable_inputs(op)) <= pixels:
+        if op.name in _ON_PIXELS and set(graph.variable_inputs(op)) <= pixels:
             keep.add(op)
             pixels.update(op.outputs)
     gathers = [op for op in graph.ops if op.name in _GATHERS]
@@ -164,7 +165,7 @@ def severity_answer_ops(graph: Graph) -> list[str]:
     """
 
     def is_layer(op: Op) -> bool:
-        return op.name in _CONVOLUTIONS or op.name == "FULLY_CONNECTED"
+        return op.name in _LAYERS
 
     def compares(tensor: int) -> bool:
         return any(op.name == "GREATER_EQUAL" for op in graph.upstream((tensor,), is_layer))
@@ -179,7 +180,8 @@ def op_sensitivities(
     """How much each operator hurts the outputs when it alone is quantised, worst first.
 
     Comparing intermediate tensors of a wholly quantised graph blames the operators that amplify noise; here each
-    operator answers for its own. Costs one quantisation and one inference per image for every operator.
+    operator answers for its own, and those that read the same weights for one another's. Costs one quantisation and
+    one inference per image for every operator or set of such.
 
     Args:
         float_model: content of the float32 `.tflite`.
@@ -197,15 +199,25 @@ def op_sensitivities(
     graph = Graph.read(float_model)
     errors = {}
     read_again = set(graph.outputs) & {tensor for op in graph.ops for tensor in op.inputs}
-    for op in graph.ops:
-        if read_again.intersection(op.inputs + op.outputs):
+    for ops in _sharing_weights(graph):
+        if any(read_again.intersection(op.inputs + op.outputs) for op in ops):
             continue
-        alone = quantize(float_model, build_recipe(scheme, only=_name(graph, op)), calibration)
+        names = [_name(graph, op) for op in ops]
+        alone = quantize(float_model, build_recipe(scheme, only=names), calibration)
         outputs = _run(alone, images)
         error = float(np.mean([_relative_error(outputs[name], reference[name]) for name in reference]))
         if error > 0:
-            errors[_name(graph, op)] = error
+            errors |= dict.fromkeys(names, error)
     return dict(sorted(errors.items(), key=lambda item: -item[1]))
+
+
+def _sharing_weights(graph: Graph) -> list[list[Op]]:
+    """Operators in the order of the graph, those that read one tensor of weights together."""
+    sets: dict[tuple[str, int], list[Op]] = {}
+    for op in graph.ops:
+        weighted = op.name in _LAYERS and graph.tensors[op.inputs[1]].constant
+        sets.setdefault(("weights", op.inputs[1]) if weighted else ("op", op.index), []).append(op)
+    return list(sets.values())
 
 
 def _run(content: bytes, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
