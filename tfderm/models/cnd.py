@@ -2,7 +2,7 @@
 
 import keras
 
-from tfderm.layers import ColourHistogram
+from tfderm.layers import AverageOverViews, ColourHistogram, MirroredViews
 from tfderm.models.convolution import convolution
 from tfderm.models.normalization import image_input, normalize
 
@@ -13,6 +13,7 @@ def cnd(
     filters=(32, 64, 128, 256),
     dropout=0.3,
     colour_histogram=True,
+    mirrored_views=True,
     weight_decay=0.0,
 ):
     """Convolution and max pooling, repeated, then a fully connected layer on what every stage saw.
@@ -28,6 +29,9 @@ def cnd(
         filters: channels of the first convolution and of each stage after it.
         dropout: rate before the fully connected layer; the histogram is not dropped.
         colour_histogram: whether the fully connected layer reads the histogram.
+        mirrored_views: whether the trained model takes these averages over the image's three mirror images too:
+            dermoscopy has no left and right, and the answer is then the same for all four. Costs four times the
+            arithmetic in use, nothing in training.
         weight_decay: coefficient of the gradient weight_decay * w on every convolution kernel and on the histogram's
             weights, added to the loss as L2.
 
@@ -37,7 +41,8 @@ def cnd(
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
 
     image = image_input(image_size)
-    tensor = convolution(normalize(image), filters[0], 7, name="conv1", strides=4, regularizer=regularizer)
+    views = MirroredViews(name="views")(image) if mirrored_views else image
+    tensor = convolution(normalize(views), filters[0], 7, name="conv1", strides=4, regularizer=regularizer)
     averages = [keras.layers.GlobalAveragePooling2D(name="average1")(tensor)]
     for stage, channels in enumerate(filters[1:], start=2):
         tensor = keras.layers.MaxPooling2D(2, name=f"pool{stage - 1}")(tensor)
@@ -45,6 +50,8 @@ def cnd(
             tensor = convolution(tensor, channels, 3, name=f"conv{stage}{layer}", regularizer=regularizer)
         averages.append(keras.layers.GlobalAveragePooling2D(name=f"average{stage}")(tensor))
     averages = keras.layers.Concatenate(name="averages")(averages)
+    if mirrored_views:
+        averages = AverageOverViews(name="average_over_views")(averages)
     features = keras.layers.Dropout(dropout, name="features")(averages)
     precise = keras.config.floatx()  # whatever precision the convolutions compute in
     logits = keras.layers.Dense(num_classes, dtype=precise, name="from_features")(features)
