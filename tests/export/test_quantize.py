@@ -6,6 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from small_models import case, contract_of, float_file
 
+from tfderm import models
 from tfderm.errors import InputError
 from tfderm.export.convert import convert
 from tfderm.export.parity import compare, keras_outputs, litert_outputs
@@ -89,6 +90,15 @@ def test_sensitive_operators_lie_behind_the_last_convolutions():
     assert {"SUM", "MEAN", "REDUCE_MAX", "LOGISTIC", "FULLY_CONNECTED", "MUL"} <= kept
     assert "CONV_2D" not in kept
     assert [names[name] for name in sensitive_ops(graph)][:3] == ["CAST", "MUL", "ADD"]  # The pixels' normalisation.
+
+
+def test_mirrored_pixels_are_normalised_in_float():
+    model = models.create_model("cnd", image_size=(32, 40), filters=(8, 16), colour_histogram=False)
+    graph = Graph.read(convert(model, contract_of(model, ("a", "b", "c"))))
+    kept = set(sensitive_ops(graph))
+    before = graph.ops[: next(op.index for op in graph.ops if op.name == "CONV_2D")]
+    assert [op.name for op in before] == [*3 * ["REVERSE_V2"], "CONCATENATION", "CAST", "MUL", "ADD"]
+    assert {graph.tensors[op.outputs[0]].name for op in before} <= kept
 
 
 def test_mixed_computes_the_sums_in_float():

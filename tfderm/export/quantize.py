@@ -129,11 +129,11 @@ def quantize(float_model: bytes, quantization_recipe: list[dict[str, Any]], cali
 def sensitive_ops(graph: Graph) -> list[str]:
     """Operators that `mixed` leaves in float whatever their measured error, by their output's name.
 
-    These are the pixels' normalisation, whose constants would be rounded to 8 bits; the operators between the last
-    convolutions and the outputs (products with a location map, its sums, means and maxima, the combination of scores,
-    softmax); and sampling coordinates: what the indices of a gather depend on, and the interpolation weights computed
-    from the same coordinates. None of them holds noteworthy arithmetic; eight bits over the range of a sum or of a
-    coordinate lose more than the budget.
+    These are the pixels' mirroring and normalisation, whose constants would be rounded to 8 bits; the operators
+    between the last convolutions and the outputs (products with a location map, its sums, means and maxima, the
+    combination of scores, softmax); and sampling coordinates: what the indices of a gather depend on, and the
+    interpolation weights computed from the same coordinates. None of them holds noteworthy arithmetic; eight bits over
+    the range of a sum or of a coordinate lose more than the budget.
     """
 
     def is_layer(op: Op) -> bool:

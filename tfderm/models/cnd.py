@@ -31,7 +31,7 @@ def cnd(
         colour_histogram: whether the fully connected layer reads the histogram.
         mirrored_views: whether the trained model takes these averages over the image's three mirror images too:
             dermoscopy has no left and right, and the answer is then the same for all four. Costs four times the
-            arithmetic in use, nothing in training.
+            arithmetic in use, nothing in a training step.
         weight_decay: coefficient of the gradient weight_decay * w on every convolution kernel and on the histogram's
             weights, added to the loss as L2.
 
