@@ -172,6 +172,8 @@ def test_unknown_sources_list_what_is_accepted(tmp_path):
             load(source)
     with pytest.raises(InputError, match="No synthetic set"):
         load("synthetic:eczema")
+    with pytest.raises(InputError, match="with a number of patients"):
+        load("synthetic:psoriasis:many")
 
 
 def test_class_folders_become_a_manifest_to_complete(tmp_path):
@@ -199,9 +201,9 @@ def test_the_synthetic_set_is_rendered_once_into_the_cache(tmp_path, monkeypatch
 
     calls = []
 
-    def generate(folder):
-        calls.append(folder)
-        return render(folder, num_patients=2, image_size=(32, 40))
+    def generate(folder, num_patients=2):
+        calls.append(folder.name)
+        return render(folder, num_patients=num_patients, image_size=(32, 40))
 
     render = psoriasis.generate
     monkeypatch.setattr(psoriasis, "generate", generate)
@@ -209,5 +211,7 @@ def test_the_synthetic_set_is_rendered_once_into_the_cache(tmp_path, monkeypatch
     first, second = load("synthetic:psoriasis"), load("synthetic:psoriasis")
     assert first.synthetic and first.records == second.records and len(first.records) >= 8
     assert all(record.boxes is not None and record.mask and record.severity is not None for record in first.records)
-    assert calls == [tmp_path / "cache" / f"synthetic-psoriasis-{psoriasis.VERSION}"]
+    assert {record.group for record in load("synthetic:psoriasis:3").records} > {item.group for item in first.records}
+    name = f"synthetic-psoriasis-{psoriasis.VERSION}"
+    assert calls == [name, f"{name}-3"] and (tmp_path / "cache" / name).is_dir()
     assert "rendering synthetic:psoriasis" in capsys.readouterr().err

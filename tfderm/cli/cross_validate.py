@@ -18,7 +18,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--fold", metavar="N", type=int, help="only this one; processes may share DIR, then run again without --fold"
     )
-    parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME")
+    parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME[:PATIENTS]")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-folds")
     parser.add_argument("--json", action="store_true", help="print summary.json")
     add_recipe_options(parser)

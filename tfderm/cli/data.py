@@ -10,7 +10,7 @@ from pathlib import Path
 from tfderm.cli.train import add_recipe_options, chosen_recipe
 from tfderm.errors import InputError
 
-SOURCE = "manifest CSV, published set's folder, folder of class folders, tfds:NAME, or synthetic:NAME"
+SOURCE = "manifest CSV, published set's folder, folder of class folders, tfds:NAME, or synthetic:NAME[:PATIENTS]"
 _SHOWN = 10
 
 

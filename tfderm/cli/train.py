@@ -8,7 +8,7 @@ from pathlib import Path
 def add_parser(subparsers) -> None:
     parser = subparsers.add_parser("train", help="train a recipe", description="Train a recipe and write a run.")
     parser.add_argument("recipe", metavar="RECIPE[:VARIANT]")
-    parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME")
+    parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME[:PATIENTS]")
     parser.add_argument("-o", "--output", metavar="RUN", type=Path, help="run folder (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="continue the run from its last finished epoch")
     parser.add_argument("--from", dest="initial", metavar="RUN", type=Path, help="start from another run's weights")

@@ -11,10 +11,10 @@ from tfderm.files import cache, locked
 
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
 
-SYNTHETIC = ("synthetic:psoriasis", "synthetic:dermoscopy")
+SYNTHETIC = ("psoriasis", "dermoscopy")
 ACCEPTED = (
     "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
-    f"a folder of class folders, tfds:NAME, {' or '.join(SYNTHETIC)}"
+    "a folder of class folders, tfds:NAME, synthetic:psoriasis or synthetic:dermoscopy, of another size with :PATIENTS"
 )
 
 
@@ -24,8 +24,8 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
     Args:
         src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20), a folder
             of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`),
-            `synthetic:psoriasis` or `synthetic:dermoscopy`; these three are written once into `$TFDERM_CACHE` (by
-            default ~/.cache/tfderm).
+            `synthetic:psoriasis` or `synthetic:dermoscopy`, or with so many patients (`synthetic:psoriasis:800`);
+            these three are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
         problems: where a list is given, rows and boxes that cannot be used are left out and named there; without it
             the first one is raised.
 
@@ -62,13 +62,17 @@ def _synthetic(src: str) -> Path:
     """Manifest of an embedded set, rendered where the cache has none of this generator's version."""
     from tfderm.datasets.manifest import MANIFEST
 
-    if src not in SYNTHETIC:
-        raise InputError(f"No synthetic set {src!r}. There are: {', '.join(SYNTHETIC)}")
-    name = src.removeprefix("synthetic:")
+    name, *size = src.removeprefix("synthetic:").split(":")
+    if name not in SYNTHETIC or len(size) > 1 or not all(text.isdecimal() for text in size):
+        known = " or ".join(f"synthetic:{known}" for known in SYNTHETIC)
+        raise InputError(
+            f"No synthetic set {src!r}. There is {known}, or with a number of patients, as synthetic:psoriasis:800."
+        )
     module = import_module(f"tfderm.datasets.synthetic.{name}")
-    folder = cache() / f"synthetic-{name}-{module.VERSION}"
+    options = {"num_patients": int(size[0])} if size else {}
+    folder = cache() / "-".join(["synthetic", name, str(module.VERSION), *size])
     with locked(folder.with_suffix(".lock")):
         if not (folder / MANIFEST).is_file():
             print(f"rendering {src} into {folder}, once", file=sys.stderr)
-            module.generate(folder)
+            module.generate(folder, **options)
     return folder / MANIFEST
