@@ -12,9 +12,11 @@ from tfderm.files import cache, locked
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
 
 SYNTHETIC = ("psoriasis", "dermoscopy")
+_SYNTHETIC_SOURCES = " or ".join(f"synthetic:{name}" for name in SYNTHETIC)
+_SYNTHETIC_SOURCES += ", or with a number of patients, as synthetic:psoriasis:800"
 ACCEPTED = (
     "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
-    "a folder of class folders, tfds:NAME, synthetic:psoriasis or synthetic:dermoscopy, of another size with :PATIENTS"
+    f"a folder of class folders, tfds:NAME, {_SYNTHETIC_SOURCES}"
 )
 
 
@@ -64,10 +66,7 @@ def _synthetic(src: str) -> Path:
 
     name, *size = src.removeprefix("synthetic:").split(":")
     if name not in SYNTHETIC or len(size) > 1 or not all(text.isdecimal() for text in size):
-        known = " or ".join(f"synthetic:{known}" for known in SYNTHETIC)
-        raise InputError(
-            f"No synthetic set {src!r}. There is {known}, or with a number of patients, as synthetic:psoriasis:800."
-        )
+        raise InputError(f"No synthetic set {src!r}. There is {_SYNTHETIC_SOURCES}.")
     module = import_module(f"tfderm.datasets.synthetic.{name}")
     options = {"num_patients": int(size[0])} if size else {}
     folder = cache() / "-".join(["synthetic", name, str(module.VERSION), *size])

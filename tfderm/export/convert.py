@@ -8,10 +8,9 @@ import keras
 from tfderm.contract import ModelContract
 from tfderm.errors import CheckFailed, InputError
 from tfderm.native_messages import silenced_native_messages
-from tfderm.runtime.graph import Graph, Op
+from tfderm.runtime.graph import LINEAR, Graph, Op
 
 SIGNATURE = "serving_default"
-_LINEAR = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
 
 
 def convert(model: keras.Model, contract: ModelContract) -> bytes:
@@ -103,7 +102,7 @@ def _scales_channels(graph: Graph, op: Op) -> bool:
         return False
     channels = graph.tensors[variable[0]].shape[-1]
     per_channel = constants[0].shape[-1:] == (channels,) and all(size == 1 for size in constants[0].shape[:-1])
-    return per_channel and graph.producers[variable[0]].name in _LINEAR
+    return per_channel and graph.producers[variable[0]].name in LINEAR
 
 
 def _reason(message: str) -> str:

@@ -21,14 +21,12 @@ from ai_edge_quantizer.utils import qsv_utils
 
 from tfderm.errors import CheckFailed, InputError
 from tfderm.export.convert import SIGNATURE
-from tfderm.runtime.graph import Graph, Op
+from tfderm.runtime.graph import CONVOLUTIONS, LINEAR, Graph, Op
 
 SCHEMES = ("float32", "float16", "dynamic_wi8_afp32", "weight_only_wi8_afp32", "static_wi8_ai8", "mixed")
 STATIC_SCHEMES = ("static_wi8_ai8", "mixed")
 MAX_CALIBRATION_IMAGES = 64
 
-_CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}
-_LAYERS = {*_CONVOLUTIONS, "FULLY_CONNECTED"}
 _SMALL_WEIGHTS = 4096  # A dense layer below this costs nothing in float.
 _GATHERS = {"GATHER", "GATHER_ND"}
 _ON_PIXELS = {"REVERSE_V2", "CONCATENATION", "CAST", "MUL", "ADD", "SUB", "DIV"}  # mirrored and normalised
@@ -137,7 +135,7 @@ def sensitive_ops(graph: Graph) -> list[str]:
     """
 
     def is_layer(op: Op) -> bool:
-        if op.name in _CONVOLUTIONS:
+        if op.name in CONVOLUTIONS:
             return True
         constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
         return op.name == "FULLY_CONNECTED" and any(math.prod(t.shape) > _SMALL_WEIGHTS for t in constants)
@@ -165,7 +163,7 @@ def severity_answer_ops(graph: Graph) -> list[str]:
     """
 
     def is_layer(op: Op) -> bool:
-        return op.name in _LAYERS
+        return op.name in LINEAR
 
     def compares(tensor: int) -> bool:
         return any(op.name == "GREATER_EQUAL" for op in graph.upstream((tensor,), is_layer))
@@ -215,7 +213,7 @@ def _sharing_weights(graph: Graph) -> list[list[Op]]:
     """Operators in the order of the graph, those that read one tensor of weights together."""
     sets: dict[tuple[str, int], list[Op]] = {}
     for op in graph.ops:
-        weighted = op.name in _LAYERS and graph.tensors[op.inputs[1]].constant
+        weighted = op.name in LINEAR and graph.tensors[op.inputs[1]].constant
         sets.setdefault(("weights", op.inputs[1]) if weighted else ("op", op.index), []).append(op)
     return list(sets.values())
 

@@ -9,6 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfderm.errors import InputError
 
+CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"})
+LINEAR = CONVOLUTIONS | {"FULLY_CONNECTED"}
+"""Kinds of operator that apply weights: their second input, where that is constant."""
+
 _OP_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
