@@ -58,7 +58,7 @@ class Recipe:
         learning_rate_schedule: "constant", or "cosine" (down to 0 over the run, after 5 % linear warm-up).
         weight_decay: L2 penalty on kernels, as the coefficient of the gradient (weight_decay * w).
         pairs: severity only: "random" (a batch is image pairs drawn anew every step), "all" (every pair within the
-            batch), "none" (no pair loss).
+            batch, with signed differences), "none" (no pair loss).
         loss_weights: weights of the loss terms (paper 1, eq. 9: location 1.0, pair 0.2, regression 0.2; ours: for each
             severity component, components 0.2; for each auxiliary column, auxiliary 0.3).
         precision: "float32", or "mixed_bfloat16": compute in bfloat16, keep weights and the saved model in float32.

@@ -47,7 +47,7 @@ def test_quick_changes_size_and_not_the_method():
     for quick, full in zip(get_tables("psenet", quick=True).values(), get_tables("psenet").values(), strict=True):
         for method, recipe in quick.items():
             assert recipe.name == full[method].name and recipe.pairs == full[method].pairs
-            assert recipe.folds == 3 and recipe.image_size[0] <= 100
+            assert recipe.folds == 3 and recipe.image_size[0] <= 160
 
 
 def test_a_recipe_without_tables_is_refused():
@@ -74,7 +74,7 @@ def test_reproduction_compares_every_row_on_the_same_photographs(psoriasis, tmp_
     assert result["rows"]["psenet:fp"]["difference"]["mae"]["value"] == pytest.approx(difference)
     assert result["rows"]["psenet"]["pooled"]["mae"]["value"] == pytest.approx(np.mean(list(errors["psenet"].values())))
     text = (tmp_path / "out/reproduction.md").read_text()
-    assert "3.27" in text and "2.21" in text and "Synthetic" in text
+    assert "3.27" in text and "2.21" in text and "Synthetic" in text and "64×80" in text
     assert [figure["title"].split(".")[0][:8] for figure in result["figures"]] == [
         f"Figure {n}" for n in (3, 4, 5, 6, 8)
     ]

@@ -65,16 +65,28 @@ def test_all_pairs_by_loops_and_independent_of_the_order_in_the_batch():
     y_true, y_pred = rng.uniform(0, 40, 7), rng.uniform(0, 40, 7)
     pairs = list(itertools.combinations(range(7), 2))
     assert len(pairs) == 7 * 6 // 2
-    expected = np.mean([smooth_l1(abs(y_pred[a] - y_pred[b]) - abs(y_true[a] - y_true[b])) for a, b in pairs])
+    expected = np.mean([smooth_l1((y_pred[a] - y_pred[b]) - (y_true[a] - y_true[b])) for a, b in pairs])
     loss = PairLoss("all")
     assert float(loss(column(y_true), column(y_pred))) == pytest.approx(expected, rel=1e-5)
     order = rng.permutation(7)
     assert float(loss(column(y_true[order]), column(y_pred[order]))) == pytest.approx(expected, rel=1e-5)
 
 
-def test_random_and_all_pairs_agree_on_a_batch_of_one_pair():
+def test_random_and_all_pairs_agree_on_a_pair_in_the_right_order():
     y_true, y_pred = column([3, 9]), column([4, 30])
     assert float(PairLoss("random")(y_true, y_pred)) == pytest.approx(float(PairLoss("all")(y_true, y_pred)), rel=1e-6)
+
+
+def test_a_pair_in_the_wrong_order_is_parted_by_the_distance_and_turned_by_the_signed_difference():
+    # True 3 and 9, predicted 7 and 6: the distance should grow from 1 to 6, the signed difference go from 1 to -6.
+    def slope(pairs):
+        def loss(first):
+            return float(PairLoss(pairs)(column([3, 9]), column([first, 6])))
+
+        return (loss(7.5) - loss(6.5)) / (7.5 - 6.5)
+
+    assert slope("random") == pytest.approx(-1)
+    assert slope("all") == pytest.approx(1)
 
 
 def test_equation_9_for_one_pair():

@@ -32,9 +32,9 @@ def reproduce(tables: Tables, *, data: str | None = None, output: Path | str) ->
         output: receives `rows/RECIPE/fold-N`, `figures/`, `reproduction.json` and `reproduction.md`.
 
     Returns:
-        The content of `reproduction.json`: `rows`, per recipe its `claim`, the `mean` and `sd` over the folds and the
-        metrics of all held-out images `pooled`, and `difference`, the paper's method minus that row, paired, with a
-        95 % interval over resampled patients.
+        The content of `reproduction.json`: `rows`, per recipe its `claim`, `image_size`, the `mean` and `sd` over the
+        folds, the metrics of all held-out images `pooled`, and `difference`, the paper's method minus that row,
+        paired, with a 95 % interval over resampled patients.
 
     Raises:
         InputError: as `cross_validate`.
@@ -61,6 +61,7 @@ def reproduce(tables: Tables, *, data: str | None = None, output: Path | str) ->
         "rows": {
             name: {
                 "claim": dict(rows[name].claim),
+                "image_size": list(rows[name].image_size),
                 "mean": summary["mean"],
                 "sd": summary["sd"],
                 "pooled": scores["model"] if name == own else scores["baselines"][name],
@@ -151,12 +152,13 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
 
 
 def _rows(result, metrics, table) -> tuple[list[str], list[list[str]]]:
-    header = ["method"]
+    header = ["method", "pixels"]
     for metric in metrics.values():
         header += [metric.title, "paper", "difference", "the paper's method is"]
     lines = []
     for method, name in table.items():
-        row, line = result["rows"][name], [method]
+        row = result["rows"][name]
+        line = [method, "×".join(map(str, row["image_size"]))]
         for key, metric in metrics.items():
             claim, difference = row["claim"].get(key), row["difference"]
             line += [

@@ -12,13 +12,17 @@ def smooth_l1(difference):
 
 @keras.saving.register_keras_serializable("tfderm")
 class PairLoss(keras.losses.Loss):
-    """Smooth L1 between predicted and annotated severity differences |s_A - s_B|, averaged over pairs.
+    """Smooth L1 between the predicted and the annotated severity difference of two images, averaged over pairs.
 
     Both networks of the siamese structure are the same network, so one forward pass over a batch serves both.
 
+    The paper's difference is a distance, |s_A - s_B|, which does not know which image is the more severe: the gradient
+    of a pair predicted in the wrong order and too close together moves it further into the wrong order. Early in
+    training that is half of the pairs. Our difference, for all pairs of a batch, keeps its sign.
+
     Args:
-        pairs: "random": images 2i and 2i + 1 of the batch are a pair, as the input pipeline drew them; "all": each of
-            the B (B - 1) / 2 pairs of the batch counts.
+        pairs: "random", the paper's: images 2i and 2i + 1 of the batch are a pair, as the input pipeline drew them, and
+            |s_A - s_B| is compared; "all", ours: each of the B (B - 1) / 2 pairs counts, and s_A - s_B is compared.
 
     Call arguments:
         y_true: annotated scores (B, 1).
@@ -34,7 +38,7 @@ class PairLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         if self.pairs == "random":
             return smooth_l1(ops.abs(y_pred[0::2] - y_pred[1::2]) - ops.abs(y_true[0::2] - y_true[1::2]))
-        differences = ops.abs(y_pred - ops.transpose(y_pred)) - ops.abs(y_true - ops.transpose(y_true))
+        differences = (y_pred - ops.transpose(y_pred)) - (y_true - ops.transpose(y_true))
         batch = ops.cast(ops.shape(y_pred)[0], y_pred.dtype)
         return ops.sum(smooth_l1(differences)) / ops.maximum(batch * (batch - 1), 1.0)
 

@@ -115,9 +115,9 @@ TABLES = {
     },
 }
 
-# Small enough for minutes on two cores: narrow networks, or few pixels for those that have no width.
-_SMALL = ["folds=3", "epochs=14", "learning_rate=2e-3", "learning_rate_schedule=cosine"]
+# Small enough for minutes on two cores: a narrow network, or few pixels for those that have no width.
+_SMALL = ["folds=3", "learning_rate_schedule=cosine"]
 QUICK = {
-    "psenet": [*_SMALL, "image_size=(100,128)", "model_options.width=0.25"],
-    "severity_regressor": [*_SMALL, "image_size=(64,80)", "learning_rate=5e-4", "epochs=8"],
+    "psenet": [*_SMALL, "image_size=(160,208)", "model_options.width=0.25", "epochs=12", "learning_rate=1e-2"],
+    "severity_regressor": [*_SMALL, "image_size=(64,80)", "epochs=6", "learning_rate=5e-4"],
 }
