@@ -12,8 +12,10 @@ from tfderm.files import cache, locked
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
 
 SYNTHETIC = ("psoriasis", "dermoscopy")
-_SYNTHETIC_SOURCES = " or ".join(f"synthetic:{name}" for name in SYNTHETIC)
-_SYNTHETIC_SOURCES += ", or with a number of patients, as synthetic:psoriasis:800"
+_SYNTHETIC_SOURCES = (
+    " or ".join(f"synthetic:{name}" for name in SYNTHETIC)
+    + ", or with a number of patients, as synthetic:psoriasis:800"
+)
 ACCEPTED = (
     "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
     f"a folder of class folders, tfds:NAME, {_SYNTHETIC_SOURCES}"
