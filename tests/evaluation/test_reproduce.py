@@ -2,13 +2,14 @@
 
 import csv
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from tfderm.errors import InputError
 from tfderm.evaluation.reproduce import reproduce
-from tfderm.recipes import get_recipe, get_tables
+from tfderm.recipes import get_effects, get_recipe, get_tables
 
 TINY = [
     "image_size=(64,80)", "model_options.width=0.125", "epochs=1", "folds=2", "batch_size=8", "seed=3",
@@ -43,6 +44,23 @@ def test_tables_of_the_paper_name_every_row_with_its_claim():
             assert (recipe.model_options.get("head") == "fp") == ("fp" in method)
 
 
+def test_the_rows_of_an_effect_differ_in_nothing_but_what_it_names():
+    expected = {
+        "srm instead of fp": {"model_options"},
+        "siamese, in PSENet": {"pairs"},
+        "siamese, in the baselines": {"pairs"},
+        "ours: all pairs of a batch": {"pairs"},
+    }
+    effects = get_effects("psenet")
+    in_tables = {recipe.name for rows in get_tables("psenet").values() for recipe in rows.values()}
+    for title, pairs in effects.items():
+        for names in pairs:
+            changed, plain = (asdict(get_recipe(name)) for name in names)
+            differs = {key for key in changed if changed[key] != plain[key]} - {"name", "claim"}
+            assert differs == expected[title] and in_tables.issuperset(names)
+    assert effects.keys() == expected.keys()
+
+
 def test_quick_changes_size_and_not_the_method():
     for quick, full in zip(get_tables("psenet", quick=True).values(), get_tables("psenet").values(), strict=True):
         for method, recipe in quick.items():
@@ -59,20 +77,29 @@ def test_a_recipe_without_tables_is_refused():
 def test_reproduction_compares_every_row_on_the_same_photographs(psoriasis, tmp_path, capsys):
     own, ablated = get_recipe("psenet").with_settings(TINY), get_recipe("psenet:fp").with_settings(TINY)
     tables = {"Table 1": {"without": ablated, "PSENet": own}, "Table 2": {"fp": ablated, "srm": own}}
-    result = reproduce(tables, data=str(psoriasis), output=tmp_path / "out")
+    effects = {"srm": [("psenet", "psenet:fp")], "none": [("psenet", "psenet"), ("psenet:fp", "psenet:fp")]}
+    result = reproduce(tables, effects, data=str(psoriasis), output=tmp_path / "out")
     assert "[1/4] psenet:fp, fold 0; about" in capsys.readouterr().err
-    errors = {}
+    errors, fold_means = {}, {}
     for name in ("psenet", "psenet-fp"):
-        rows = []
+        rows, fold_means[name] = [], []
         for fold in (0, 1):
             with open(tmp_path / "out/rows" / name / f"fold-{fold}/predictions.csv", newline="") as file:
-                rows += list(csv.DictReader(file))
+                own_rows = list(csv.DictReader(file))
+            fold_means[name].append(np.mean([abs(float(row["y_true"]) - float(row["y_pred"])) for row in own_rows]))
+            rows += own_rows
         errors[name] = {row["image"]: abs(float(row["y_true"]) - float(row["y_pred"])) for row in rows}
     assert errors["psenet"].keys() == errors["psenet-fp"].keys()
     difference = np.mean([errors["psenet"][image] - errors["psenet-fp"][image] for image in errors["psenet"]])
     assert result["own_method"] == "psenet"
     assert result["rows"]["psenet:fp"]["difference"]["mae"]["value"] == pytest.approx(difference)
     assert result["rows"]["psenet"]["pooled"]["mae"]["value"] == pytest.approx(np.mean(list(errors["psenet"].values())))
+    effect = result["effects"]["srm"]["metrics"]["mae"]
+    assert effect["folds"] == pytest.approx(np.subtract(fold_means["psenet"], fold_means["psenet-fp"]))
+    assert effect["mean"]["value"] == pytest.approx(np.mean(effect["folds"]))
+    assert effect["mean"]["low"] < effect["mean"]["value"] < effect["mean"]["high"]
+    none = result["effects"]["none"]["metrics"]
+    assert all(none[metric]["mean"][end] == 0 for metric in none for end in ("value", "low", "high"))
     text = (tmp_path / "out/reproduction.md").read_text()
     assert "3.27" in text and "2.21" in text and "Synthetic" in text and "64×80" in text
     assert [figure["title"].split(".")[0][:8] for figure in result["figures"]] == [
@@ -82,6 +109,6 @@ def test_reproduction_compares_every_row_on_the_same_photographs(psoriasis, tmp_
         assert (tmp_path / "out/figures" / figure["file"]).stat().st_size > 1000
 
     models = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("rows/*/*/model.keras")}
-    again = reproduce(tables, data=str(psoriasis), output=tmp_path / "out")
+    again = reproduce(tables, effects, data=str(psoriasis), output=tmp_path / "out")
     assert again == json.loads((tmp_path / "out/reproduction.json").read_text()) == result
     assert models == {path: path.stat().st_mtime_ns for path in models}

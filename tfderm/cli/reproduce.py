@@ -21,9 +21,9 @@ def add_parser(subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from tfderm.cli.backend import start_keras
-    from tfderm.recipes import get_tables
+    from tfderm.recipes import get_effects, get_tables
 
-    tables = get_tables(arguments.recipe, arguments.quick)
+    tables, effects = get_tables(arguments.recipe, arguments.quick), get_effects(arguments.recipe)
     start_keras()
     import json
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     quick = "-quick" if arguments.quick else ""
     output = arguments.output or Path("runs") / f"{arguments.recipe}-reproduction{quick}"
-    result = reproduce(tables, data=arguments.data, output=output)
+    result = reproduce(tables, effects, data=arguments.data, output=output)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:

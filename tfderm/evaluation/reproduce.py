@@ -2,25 +2,29 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tfderm import datasets
 from tfderm.evaluation.cross_validate import cross_validate, pooled_predictions, run_fold
 from tfderm.evaluation.figures_reproduction import draw_reproduction
 from tfderm.evaluation.predictions import Predictions
-from tfderm.evaluation.scores import Metric, score, task_metrics
+from tfderm.evaluation.scores import LEVEL, REPEATS, Metric, score, task_metrics
 from tfderm.evaluation.wording import format_interval, format_value, text_table, verdict
 from tfderm.files import atomic_folder, write_json, write_text
+from tfderm.metrics import bootstrap_sample
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 
 Tables = Mapping[str, Mapping[str, Recipe]]
+Effects = Mapping[str, Sequence[tuple[str, str]]]
 
 
-def reproduce(tables: Tables, *, data: str | None = None, output: Path | str) -> dict[str, Any]:
+def reproduce(tables: Tables, effects: Effects, *, data: str | None = None, output: Path | str) -> dict[str, Any]:
     """Train and evaluate every fold of every row; finished folds are kept, an interrupted one continues.
 
     Before it starts, and before each fold, it says on stderr how long the rest will take.
@@ -28,13 +32,15 @@ def reproduce(tables: Tables, *, data: str | None = None, output: Path | str) ->
     Args:
         tables: title -> method -> recipe, as `tfderm.recipes.get_tables` gives them. The last row that the first table
             and another share is the paper's own method, which every other row is compared with.
+        effects: change of method -> pairs of recipes' names, with it and without, as `tfderm.recipes.get_effects`.
         data: source of data as `tfderm.datasets.load` takes it; by default the recipes'.
         output: receives `rows/RECIPE/fold-N`, `figures/`, `reproduction.json` and `reproduction.md`.
 
     Returns:
         The content of `reproduction.json`: `rows`, per recipe its `claim`, `image_size`, the `mean` and `sd` over the
         folds, the metrics of all held-out images `pooled`, and `difference`, the paper's method minus that row,
-        paired, with a 95 % interval over resampled patients.
+        paired, with a 95 % interval over resampled patients; `effects`, per change of method and metric what the change
+        adds in each of `folds`, and the mean over them with its 95 % interval over resampled patients.
 
     Raises:
         InputError: as `cross_validate`.
@@ -51,6 +57,8 @@ def reproduce(tables: Tables, *, data: str | None = None, output: Path | str) ->
     others = _aligned(pooled, own)
     scores = score(replace(pooled[own], baselines=others), rows[own].seed)
     metrics = task_metrics(rows[own].task, len(rows[own].labels))
+    y_pred = others | {own: pooled[own].y_pred}
+    fold_sizes = [fold["num_images"] for fold in summaries[own]["folds"]]
     result = {
         "own_method": own,
         "synthetic": summaries[own]["synthetic"],
@@ -69,6 +77,13 @@ def reproduce(tables: Tables, *, data: str | None = None, output: Path | str) ->
                 "without_extremes": summary["pooled"].get("without_extremes", {}).get("model"),
             }
             for name, summary in summaries.items()
+        },
+        "effects": {
+            title: {
+                "pairs": [list(pair) for pair in pairs],
+                "metrics": _effect(pairs, y_pred, pooled[own], fold_sizes, metrics, rows[own].seed),
+            }
+            for title, pairs in effects.items()
         },
         "tables": {title: {method: recipe.name for method, recipe in table.items()} for title, table in tables.items()},
     }
@@ -133,6 +148,38 @@ def _aligned(pooled: Mapping[str, Predictions], own: str) -> dict[str, Any]:
     return aligned
 
 
+def _effect(
+    pairs: Sequence[tuple[str, str]],
+    y_pred: Mapping[str, np.ndarray],
+    held_out: Predictions,
+    fold_sizes: Sequence[int],
+    metrics: Mapping[str, Metric],
+    seed: int,
+) -> dict[str, Any]:
+    """Per metric what a change adds: metric(with) - metric(without) in each fold, the mean over `pairs`."""
+    fold = np.repeat(np.arange(len(fold_sizes)), fold_sizes)
+    changed, plain = (np.stack([y_pred[pair[side]] for pair in pairs], axis=1) for side in (0, 1))
+
+    def per_fold(function, y_true, changed, plain, fold):
+        def difference(rows, pair):
+            return function(y_true[rows], changed[rows, pair]) - function(y_true[rows], plain[rows, pair])
+
+        return [
+            float(np.mean([difference(fold == index, pair) for pair in range(len(pairs))]))
+            for index in range(len(fold_sizes))
+        ]
+
+    def effect(function):
+        def mean(*drawn):
+            return np.mean(per_fold(function, *drawn))
+
+        arrays = (held_out.y_true, changed, plain, fold)
+        sample = bootstrap_sample(mean, arrays, held_out.groups, repeats=REPEATS, seed=seed)
+        return {"folds": per_fold(function, *arrays), "mean": sample.interval(LEVEL).to_json()}
+
+    return {name: effect(metric.function) for name, metric in metrics.items()}
+
+
 def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
     synthetic = " Synthetic: rendered images, no statement about patients." if result["synthetic"] else ""
     parts = [
@@ -147,6 +194,13 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
         "photographs together, with a 95 % interval over resampled patients; it does not contain the variation from "
         "training anew."
     )
+    parts += [
+        "## What each change adds",
+        text_table(*_effect_rows(result, metrics), markdown=True),
+        "A row with the change minus the row without it, in every fold, then the mean over the folds (and the pairs of "
+        "rows, where there are several), with a 95 % interval over resampled patients. The folds' own values show "
+        "how much of it is chance of the training.",
+    ]
     parts += [f"## {f['title']}\n\n![{f['caption']}](figures/{f['file']})\n\n{f['caption']}" for f in result["figures"]]
     return "\n\n".join(parts) + "\n"
 
@@ -166,6 +220,25 @@ def _rows(result, metrics, table) -> tuple[list[str], list[list[str]]]:
                 "" if claim is None else format_value(metric, claim),
                 format_interval(metric, difference[key], signed=True) if difference else "",
                 verdict(metric, difference[key]) if difference else "",
+            ]
+        lines.append(line)
+    return header, lines
+
+
+def _effect_rows(result, metrics) -> tuple[list[str], list[list[str]]]:
+    methods = {name: method for table in result["tables"].values() for method, name in table.items()}
+    header = ["change", "rows"]
+    for metric in metrics.values():
+        header += [metric.title, "in each fold", "the change is"]
+    lines = []
+    for title, effect in result["effects"].items():
+        line = [title, "; ".join(f"{methods[a]} − {methods[b]}" for a, b in effect["pairs"])]
+        for name, metric in metrics.items():
+            values = effect["metrics"][name]
+            line += [
+                format_interval(metric, values["mean"], signed=True),
+                ", ".join(format_value(metric, value, signed=True) for value in values["folds"]),
+                verdict(metric, values["mean"]),
             ]
         lines.append(line)
     return header, lines

@@ -1,4 +1,4 @@
-"""One file per paper, found by file name; each defines `RECIPE` and `VARIANTS`, some `TABLES` and `QUICK`."""
+"""One file per paper, found by file name; each has `RECIPE` and `VARIANTS`, some `TABLES`, `EFFECTS` and `QUICK`."""
 
 import importlib
 import pkgutil
@@ -38,16 +38,32 @@ def get_tables(name: str, quick: bool = False) -> dict[str, dict[str, Recipe]]:
     Raises:
         InputError: the recipe is unknown or has no tables.
     """
-    recipe = get_recipe(name)
-    module = _module(name.partition(":")[0])
-    if not hasattr(module, "TABLES"):
-        raise InputError(f"Recipe {recipe.name} has no tables to reproduce.")
+    module = _module_with_tables(name)
 
     def row(variant: str) -> Recipe:
         chosen = module.VARIANTS[variant] if variant else module.RECIPE
         return chosen.with_settings(module.QUICK[chosen.model]) if quick else chosen
 
     return {title: {method: row(variant) for method, variant in rows.items()} for title, rows in module.TABLES.items()}
+
+
+def get_effects(name: str) -> dict[str, list[tuple[str, str]]]:
+    """What the paper's tables ask: change of method -> pairs of recipes' names, with the change and without it.
+
+    Raises:
+        InputError: the recipe is unknown or has no tables.
+    """
+    module = _module_with_tables(name)
+    names = {"": module.RECIPE.name} | {variant: recipe.name for variant, recipe in module.VARIANTS.items()}
+    return {title: [(names[a], names[b]) for a, b in pairs] for title, pairs in module.EFFECTS.items()}
+
+
+def _module_with_tables(name: str):
+    recipe = get_recipe(name)
+    module = _module(name.partition(":")[0])
+    if not hasattr(module, "TABLES"):
+        raise InputError(f"Recipe {recipe.name} has no tables to reproduce.")
+    return module
 
 
 def _module(name: str):

@@ -115,6 +115,14 @@ TABLES = {
     },
 }
 
+# What the tables ask: a change of method -> pairs of rows that differ in nothing else, with it and without.
+EFFECTS = {
+    "srm instead of fp": [("single", "fp"), ("", "fp_siamese")],
+    "siamese, in PSENet": [("fp_siamese", "fp"), ("", "single")],
+    "siamese, in the baselines": [("resnet50_siamese", "resnet50"), ("inception_bn_siamese", "inception_bn")],
+    "ours: all pairs of a batch": [("all_pairs", "single")],
+}
+
 # Small enough for minutes on two cores: a narrow network, or few pixels for those that have no width.
 _SMALL = ["folds=3", "learning_rate_schedule=cosine"]
 QUICK = {
