@@ -43,11 +43,25 @@ class Run:
         """Versions, backend, devices, and under `data` the source, its fingerprint and whether it is synthetic."""
         return read_json(self.path / "environment.json")
 
+    @property
+    def initial(self) -> Path | None:
+        """The run whose weights this one began from; None for fresh ones."""
+        initial = self.environment.get("initial")
+        return Path(initial["run"]) if initial else None
+
     @cached_property
     def splits(self) -> dict[str, str]:
         """Image (as the manifest names it) -> "train", "validation" or "test"."""
+        return self._split_of("image")
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Patient, or lesion where there is no patient -> split."""
+        return self._split_of("group")
+
+    def _split_of(self, column: str) -> dict[str, str]:
         with open(self.path / "splits.csv", newline="", encoding="utf-8") as file:
-            return {row["image"]: row["split"] for row in csv.DictReader(file)}
+            return {row[column]: row["split"] for row in csv.DictReader(file)}
 
     @property
     def model_path(self) -> Path:

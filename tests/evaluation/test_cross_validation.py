@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from tfderm import models
 from tfderm.cli import main
 from tfderm.errors import InputError
 from tfderm.evaluation.cross_validate import cross_validate
@@ -133,3 +134,27 @@ def test_one_fold_alone_is_the_fold_of_the_whole(folds, tmp_path, capsys):
     assert (tmp_path / predictions).read_text() == (output / predictions).read_text()
     assert main([*arguments, "--fold", "2"]) == 2
     assert "`fold` must be below `folds` (2)" in capsys.readouterr().err
+
+
+def test_every_fold_starts_from_a_run_that_knows_none_of_the_patients(folds, tmp_path):
+    source, output, _ = folds
+    with pytest.raises(InputError, match=r"trained on \d+ of the patients or lesions to be held out"):
+        cross_validate(RECIPE, data=str(source), output=tmp_path / "out", initial=output / "fold-0")
+    again = source / "again.csv"
+    again.write_text((source / "manifest.csv").read_text().replace(",nv", ",mel"))
+    with pytest.raises(InputError, match="to be held out"):
+        cross_validate(RECIPE, data=str(again), output=tmp_path / "out", initial=output / "fold-0")
+    assert not (tmp_path / "out").exists()
+
+    other = fabricated.write_corpus(tmp_path / "other", "classification", prefix="z")
+    still = replace(RECIPE, learning_rate=1e-12)
+    options = {"data": str(other), "output": tmp_path / "out"}
+    cross_validate(still, **options, initial=output / "fold-0")
+    donor = models.load(output / "fold-0" / "model.keras").get_layer("conv2a").kernel
+    for fold in (0, 1):
+        kernel = models.load(tmp_path / "out" / f"fold-{fold}" / "model.keras").get_layer("conv2a").kernel
+        np.testing.assert_allclose(kernel, donor, atol=1e-9)
+    with pytest.raises(InputError, match="name it with --from"):
+        cross_validate(still, **options)
+    with pytest.raises(InputError, match="not from .*fold-1"):
+        cross_validate(still, **options, initial=output / "fold-1")

@@ -9,6 +9,7 @@ import pytest
 
 from tfderm.errors import InputError
 from tfderm.evaluation.reproduce import reproduce
+from tfderm.files import write_json
 from tfderm.recipes import get_effects, get_recipe, get_tables
 
 TINY = [
@@ -71,6 +72,28 @@ def test_quick_changes_size_and_not_the_method():
 def test_a_recipe_without_tables_is_refused():
     with pytest.raises(InputError, match="cnd has no tables"):
         get_tables("cnd")
+
+
+def test_rows_with_the_papers_network_start_from_the_given_run(psoriasis, tmp_path, monkeypatch):
+    rows = [get_recipe(name).with_settings(["folds=2"]) for name in ("psenet:resnet50", "psenet:fp", "psenet")]
+    donor = tmp_path / "donor"
+    write_json(donor / "recipe.json", rows[-1].to_json())
+    write_json(donor / "environment.json", {"data": {"fingerprint": "another", "root": str(tmp_path)}})
+    began = {}
+
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tfderm.training.estimate.training_seconds", lambda *args: 1.0)
+    monkeypatch.setattr(
+        "tfderm.evaluation.reproduce.run_fold",
+        lambda recipe, fold, *, data, output, initial: began.update({recipe.name: initial}),
+    )
+    monkeypatch.setattr("tfderm.evaluation.reproduce.cross_validate", stop)
+    tables = {"Table": {recipe.name: recipe for recipe in rows}, "Table 2": {"": rows[-1]}}
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(tables, {}, data=str(psoriasis), output=tmp_path / "out", initial=donor)
+    assert began == {"psenet:resnet50": None, "psenet:fp": donor, "psenet": donor}
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tfderm.cli.train import add_recipe_options, chosen_recipe
+from tfderm.cli.train import add_initial, add_recipe_options, chosen_recipe
 
 
 def add_parser(subparsers) -> None:
@@ -20,6 +20,7 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME[:PATIENTS]")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-folds")
+    add_initial(parser, "start every fold from this run's weights")
     parser.add_argument("--json", action="store_true", help="print summary.json")
     add_recipe_options(parser)
     parser.set_defaults(run=run)
@@ -37,10 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tfderm.evaluation.cross_validate import cross_validate, run_fold
 
     output = arguments.output or Path("runs") / f"{recipe.name.replace(':', '-')}-folds"
+    options = {"data": arguments.data, "output": output, "initial": arguments.initial}
     if arguments.fold is not None:
-        print(run_fold(recipe, arguments.fold, data=arguments.data, output=output).path)
+        print(run_fold(recipe, arguments.fold, **options).path)
         return 0
-    summary = cross_validate(recipe, data=arguments.data, output=output)
+    summary = cross_validate(recipe, **options)
     if arguments.json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:

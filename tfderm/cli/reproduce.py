@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from tfderm.cli.train import add_initial
+
 
 def add_parser(subparsers) -> None:
     parser = subparsers.add_parser(
@@ -14,6 +16,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("recipe", metavar="RECIPE")
     parser.add_argument("--data", metavar="SRC", help="manifest CSV or folder (default: the recipe's own data)")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-reproduction")
+    add_initial(parser, "start the rows that have RECIPE's network from this run's weights, the others from fresh ones")
     parser.add_argument("--quick", action="store_true", help="small networks and images, fewer folds: minutes")
     parser.add_argument("--json", action="store_true", help="print reproduction.json")
     parser.set_defaults(run=run)
@@ -31,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     quick = "-quick" if arguments.quick else ""
     output = arguments.output or Path("runs") / f"{arguments.recipe}-reproduction{quick}"
-    result = reproduce(tables, effects, data=arguments.data, output=output)
+    result = reproduce(tables, effects, data=arguments.data, output=output, initial=arguments.initial)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:

@@ -11,10 +11,14 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME[:PATIENTS]")
     parser.add_argument("-o", "--output", metavar="RUN", type=Path, help="run folder (default runs/RECIPE)")
     parser.add_argument("--resume", action="store_true", help="continue the run from its last finished epoch")
-    parser.add_argument("--from", dest="initial", metavar="RUN", type=Path, help="start from another run's weights")
+    add_initial(parser, "start from another run's weights")
     parser.add_argument("--backend", choices=("tensorflow", "jax"), help="default tensorflow")
     add_recipe_options(parser)
     parser.set_defaults(run=run)
+
+
+def add_initial(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.add_argument("--from", dest="initial", metavar="RUN", type=Path, help=words)
 
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:

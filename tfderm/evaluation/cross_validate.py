@@ -19,17 +19,21 @@ from tfderm.evaluation.wording import (
     verdict,
 )
 from tfderm.files import read_json, write_json, write_text
+from tfderm.pipeline.splits import check_unseen
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 
 
-def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | str) -> dict[str, Any]:
+def cross_validate(
+    recipe: Recipe, *, data: str | None = None, output: Path | str, initial: Path | None = None
+) -> dict[str, Any]:
     """Run all `recipe.folds` folds; a fold that is finished is kept, one that was interrupted continues.
 
     Args:
         recipe: what to train; its `fold` is overridden.
         data: source of data as `tfderm.datasets.load` takes it; by default the recipe's.
         output: folder that receives a run per fold (`fold-0`, ...), `summary.json` and `summary.md`.
+        initial: a run whose weights every fold starts from, as in `tfderm.training.train`.
 
     Returns:
         The content of `summary.json`: `folds` (each fold's values), `mean` and `sd` over the folds (sd with N - 1),
@@ -37,7 +41,7 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
         its own fold. Pooled intervals resample patients; they do not contain the variation from training anew.
 
     Raises:
-        InputError: `output` holds folds of another recipe or of other data, or the recipe detects.
+        InputError: `output` holds folds of another recipe, of other data or from other weights, or the recipe detects.
     """
     from tfderm import datasets
 
@@ -47,11 +51,15 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
     source = data or recipe.data
     if not source:
         raise InputError(f"Recipe {recipe.name} has no data of its own: give --data MANIFEST, a folder or a known set.")
-    fingerprint = datasets.load(source).fingerprint
+    corpus = datasets.load(source)
+    check_unseen(initial, corpus, corpus.records)
     for path in sorted(output.glob("fold-*/recipe.json")):
-        if Run(path.parent).environment["data"]["fingerprint"] != fingerprint:
-            raise InputError(f"{path.parent} was trained on other data than {source}; choose another folder.")
-    runs = [run_fold(recipe, fold, data=data, output=output) for fold in range(recipe.folds)]
+        run = Run(path.parent)
+        if run.environment["data"]["fingerprint"] != corpus.fingerprint:
+            raise InputError(f"{run.path} was trained on other data than {source}; choose another folder.")
+        if initial is None and recipe.pretraining is None and run.initial:
+            raise InputError(f"{run.path} began from {run.initial}: name it with --from, or choose another folder.")
+    runs = [run_fold(recipe, fold, data=data, output=output, initial=initial) for fold in range(recipe.folds)]
     results = [read_json(run.path / "metrics.json") for run in runs]
     pooled = score(pooled_predictions(runs), recipe.seed)
     metrics = task_metrics(recipe.task, len(recipe.labels))
@@ -86,7 +94,9 @@ def cross_validate(recipe: Recipe, *, data: str | None = None, output: Path | st
     return summary
 
 
-def run_fold(recipe: Recipe, fold: int, *, data: str | None = None, output: Path | str) -> Run:
+def run_fold(
+    recipe: Recipe, fold: int, *, data: str | None = None, output: Path | str, initial: Path | None = None
+) -> Run:
     """Train and evaluate one fold, or what is left of it, in `output/fold-N`.
 
     Processes or machines may share `output` if each has folds of its own; `cross_validate` then only summarises.
@@ -100,7 +110,7 @@ def run_fold(recipe: Recipe, fold: int, *, data: str | None = None, output: Path
 
     recipe, path = replace(recipe, fold=fold), Path(output) / f"fold-{fold}"
     keras.utils.clear_session()
-    run = train(recipe, data=data, output=path, resume=(path / "recipe.json").is_file())
+    run = train(recipe, data=data, output=path, resume=(path / "recipe.json").is_file(), initial=initial)
     metrics = path / "metrics.json"
     evaluated = metrics.is_file() and metrics.stat().st_mtime >= run.model_path.stat().st_mtime
     if not (evaluated and read_json(metrics)["split"] == "test"):

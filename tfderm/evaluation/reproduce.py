@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfderm import datasets
+from tfderm.datasets.corpus import Corpus
 from tfderm.evaluation.cross_validate import cross_validate, pooled_predictions, run_fold
 from tfderm.evaluation.figures_reproduction import draw_reproduction
 from tfderm.evaluation.predictions import Predictions
@@ -17,6 +18,7 @@ from tfderm.evaluation.scores import LEVEL, REPEATS, Metric, score, task_metrics
 from tfderm.evaluation.wording import format_interval, format_value, text_table, verdict
 from tfderm.files import atomic_folder, write_json, write_text
 from tfderm.metrics import bootstrap_sample
+from tfderm.pipeline.splits import check_unseen
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 
@@ -24,7 +26,9 @@ Tables = Mapping[str, Mapping[str, Recipe]]
 Effects = Mapping[str, Sequence[tuple[str, str]]]
 
 
-def reproduce(tables: Tables, effects: Effects, *, data: str | None = None, output: Path | str) -> dict[str, Any]:
+def reproduce(
+    tables: Tables, effects: Effects, *, data: str | None = None, output: Path | str, initial: Path | None = None
+) -> dict[str, Any]:
     """Train and evaluate every fold of every row; finished folds are kept, an interrupted one continues.
 
     Before it starts, and before each fold, it says on stderr how long the rest will take.
@@ -35,23 +39,35 @@ def reproduce(tables: Tables, effects: Effects, *, data: str | None = None, outp
         effects: change of method -> pairs of recipes' names, with it and without, as `tfderm.recipes.get_effects`.
         data: source of data as `tfderm.datasets.load` takes it; by default the recipes'.
         output: receives `rows/RECIPE/fold-N`, `figures/`, `reproduction.json` and `reproduction.md`.
+        initial: a run whose weights the rows with the network of the paper's own method start from; the others start
+            from fresh ones.
 
     Returns:
         The content of `reproduction.json`: `rows`, per recipe its `claim`, `image_size`, the `mean` and `sd` over the
-        folds, the metrics of all held-out images `pooled`, and `difference`, the paper's method minus that row,
-        paired, with a 95 % interval over resampled patients; `effects`, per change of method and metric what the change
-        adds in each of `folds`, and the mean over them with its 95 % interval over resampled patients.
+        folds, the metrics of all held-out images `pooled`, and `difference`, the paper's method minus that row, paired,
+        with a 95 % interval over resampled patients; `effects`, per change of method and metric what the change adds in
+        each of `folds`, and the mean over them with such an interval.
 
     Raises:
-        InputError: as `cross_validate`.
+        InputError: as `cross_validate`; `initial` was trained on patients of the data.
     """
     output = Path(output)
     rows = {recipe.name: recipe for table in tables.values() for recipe in table.values()}
     own = _own_method(tables)
-    _train(rows, data, output)
-    summaries = {name: cross_validate(recipe, data=data, output=_folder(output, name)) for name, recipe in rows.items()}
+    options = {
+        name: {
+            "data": data,
+            "output": output / "rows" / name.replace(":", "-"),
+            "initial": initial if recipe.model == rows[own].model else None,
+        }
+        for name, recipe in rows.items()
+    }
+    corpus = datasets.load(data or rows[own].data)
+    check_unseen(initial, corpus, corpus.records)
+    _train(rows, options, corpus)
+    summaries = {name: cross_validate(recipe, **options[name]) for name, recipe in rows.items()}
     folds = {
-        name: [Run(_folder(output, name) / f"fold-{i}") for i in range(recipe.folds)] for name, recipe in rows.items()
+        name: [Run(options[name]["output"] / f"fold-{i}") for i in range(recipe.folds)] for name, recipe in rows.items()
     }
     pooled = {name: pooled_predictions(runs) for name, runs in folds.items()}
     others = _aligned(pooled, own)
@@ -61,6 +77,7 @@ def reproduce(tables: Tables, effects: Effects, *, data: str | None = None, outp
     fold_sizes = [fold["num_images"] for fold in summaries[own]["folds"]]
     result = {
         "own_method": own,
+        "initial": str(initial) if initial else None,
         "synthetic": summaries[own]["synthetic"],
         "data": summaries[own]["data"],
         "num_folds": rows[own].folds,
@@ -103,11 +120,7 @@ def _own_method(tables: Tables) -> str:
     return [name for name in first if all(name in other for other in others)][-1]
 
 
-def _folder(output: Path, name: str) -> Path:
-    return output / "rows" / name.replace(":", "-")
-
-
-def _train(rows: Mapping[str, Recipe], data: str | None, output: Path) -> None:
+def _train(rows: Mapping[str, Recipe], options: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> None:
     """Every fold that is not finished, with an estimate that follows the measured times."""
     from tfderm.training.estimate import training_seconds
 
@@ -115,13 +128,11 @@ def _train(rows: Mapping[str, Recipe], data: str | None, output: Path) -> None:
         (name, fold)
         for name, recipe in rows.items()
         for fold in range(recipe.folds)
-        if not (_folder(output, name) / f"fold-{fold}" / "metrics.json").is_file()
+        if not (options[name]["output"] / f"fold-{fold}" / "metrics.json").is_file()
     ]
     if not open_folds:
         return
-    recipe = next(iter(rows.values()))
-    corpus = datasets.load(data or recipe.data)
-    records = datasets.select(corpus, recipe).records
+    records = datasets.select(corpus, next(iter(rows.values()))).records
     seconds = {name: training_seconds(rows[name], corpus, records) for name in dict.fromkeys(n for n, _ in open_folds)}
     expected = [seconds[name] for name, _ in open_folds]
     spent = 0.0
@@ -134,7 +145,7 @@ def _train(rows: Mapping[str, Recipe], data: str | None, output: Path) -> None:
             flush=True,
         )
         started = time.monotonic()
-        run_fold(rows[name], fold, data=data, output=_folder(output, name))
+        run_fold(rows[name], fold, **options[name])
         spent += time.monotonic() - started
 
 
@@ -187,6 +198,10 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
         f"Data: {result['data']['name']}, {result['num_images']} photographs of {result['num_groups']} patients or "
         f"lesions, {result['num_folds']} folds by patient.{synthetic} The paper's figures are on its own data.",
     ]
+    if result["initial"]:
+        parts.append(
+            f"Rows with its network began from the weights of {result['initial']}, the others from fresh ones."
+        )
     for title, table in result["tables"].items():
         parts += [f"## {title}", text_table(*_rows(result, metrics, table), markdown=True)]
     parts.append(

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfderm.datasets.corpus import Record
+from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.manifest import read_table
 from tfderm.errors import InputError
 from tfderm.files import write_csv
 from tfderm.metrics import severity_range
 from tfderm.recipe import Recipe
+from tfderm.run import Run
 
 SPLITS = ("train", "validation", "test")
 
@@ -99,6 +100,32 @@ def check_splits(records: Sequence[Record], splits: Mapping[str, str]) -> None:
                 f"Leak: {kind} {record.group} is in {other} ({image}) and in {split} ({record.image}); "
                 "make the splits again with `tfderm data split`."
             )
+
+
+def check_unseen(initial: Path | None, corpus: Corpus, records: Sequence[Record]) -> None:
+    """Check that the weights to start from know none of the patients to be held out.
+
+    Args:
+        initial: the run they come from; None for fresh weights, which know nobody.
+        corpus: the data. Another run's patients are comparable where it was trained on this data, or on another table
+            of the same folder.
+        records: to be held out, of `corpus`.
+
+    Raises:
+        InputError: the run was trained on some of them, or is none.
+    """
+    if initial is None:
+        return
+    run = Run.open(initial)
+    data = run.environment["data"]
+    if data["fingerprint"] != corpus.fingerprint and data.get("root") != str(corpus.root.resolve()):
+        return
+    trained = {group for group, split in run.groups.items() if split != "test"}
+    if known := sorted(trained & {record.group for record in records}):
+        raise InputError(
+            f"{initial} was trained on {len(known)} of the patients or lesions to be held out here ({known[0]}, ...). "
+            "Start from a run on others, or, for a single fold, from one with the same seed, folds and fold."
+        )
 
 
 def _strata(records: Sequence[Record]) -> np.ndarray:

@@ -21,7 +21,7 @@ from tfderm.errors import InputError
 from tfderm.files import atomic_path, cache, locked, write_csv, write_json
 from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
 from tfderm.pipeline.input_pipeline import InputPipeline
-from tfderm.pipeline.splits import check_splits, make_splits, write_splits
+from tfderm.pipeline.splits import check_splits, check_unseen, make_splits, write_splits
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 from tfderm.training.environment import describe_environment
@@ -46,7 +46,8 @@ def train(
         The finished run.
 
     Raises:
-        InputError: unusable data, or `output` holds a run and `resume` is False, or another recipe's run.
+        InputError: unusable data, or `output` holds a run and `resume` is False, or another recipe's run, or one that
+            began from other weights than `initial`, or `initial` was trained on patients who are held out here.
         CheckFailed: a loss is not a number.
         Interrupted: stopped by the user; `resume` continues.
     """
@@ -55,7 +56,7 @@ def train(
     if not source:
         raise InputError(f"Recipe {recipe.name} has no data of its own: give --data MANIFEST, a folder or a known set.")
     if resume:
-        run = _resumable(output, recipe)
+        run = _resumable(output, recipe, initial)
         if (output / "model.keras").is_file():
             return run
     elif (output / "recipe.json").exists():
@@ -77,7 +78,7 @@ def train(
         for name in ("train", "validation", "test")
     }
     if resume:
-        initial = Path(run.environment["initial"]["run"]) if "initial" in run.environment else None
+        initial = run.initial
     elif initial is None and recipe.pretraining is not None:
         initial = pretrained_run(recipe)
     keras.utils.set_random_seed(recipe.seed)
@@ -90,6 +91,7 @@ def train(
     else:
         _check_grades(model, part["train"], source)
         _start_from(model, recipe, part["train"], initial)
+        check_unseen(initial, corpus, part["test"])
         run = _write_run(output, recipe, model, corpus, source, selection, splits, initial)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
@@ -190,8 +192,10 @@ def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
     return twin
 
 
-def _resumable(output: Path, recipe: Recipe) -> Run:
+def _resumable(output: Path, recipe: Recipe, initial: Path | None) -> Run:
     run = Run.open(output)
+    if initial is not None and initial.resolve() != run.initial:
+        raise InputError(f"{output} began from {run.initial or 'fresh weights'}, not from {initial}; start a new run.")
     if run.recipe != Recipe.from_json(recipe.to_json()):
         changed = [key for key, value in recipe.to_json().items() if run.recipe.to_json()[key] != value]
         raise InputError(f"{output} was trained with another {', '.join(changed)}; resume with its own settings.")
@@ -206,6 +210,7 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
         "synthetic": corpus.synthetic,
         "licence": corpus.licence,
         "fingerprint": corpus.fingerprint,
+        "root": str(corpus.root.resolve()),
         "num_images": len(selection.records),
         "num_left_out": len(selection.left_out),
     }
