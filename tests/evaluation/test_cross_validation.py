@@ -11,7 +11,7 @@ import sklearn.metrics
 
 from tfderm import models
 from tfderm.cli import main
-from tfderm.errors import InputError
+from tfderm.errors import CheckFailed, InputError
 from tfderm.evaluation.cross_validate import cross_validate
 from tfderm.recipes import get_recipe
 
@@ -134,6 +134,25 @@ def test_one_fold_alone_is_the_fold_of_the_whole(folds, tmp_path, capsys):
     assert (tmp_path / predictions).read_text() == (output / predictions).read_text()
     assert main([*arguments, "--fold", "2"]) == 2
     assert "`fold` must be below `folds` (2)" in capsys.readouterr().err
+
+
+def test_folds_side_by_side_are_the_same_folds(folds, tmp_path):
+    source, output, summary = folds
+    parallel = cross_validate(RECIPE, data=str(source), output=tmp_path, jobs=2)
+    for fold in (0, 1):
+        splits = f"fold-{fold}/splits.csv"
+        assert (tmp_path / splits).read_text() == (output / splits).read_text()
+        assert "epoch 1/1" in (tmp_path / f"fold-{fold}.log").read_text()
+    assert [fold["num_images"] for fold in parallel["folds"]] == [fold["num_images"] for fold in summary["folds"]]
+
+
+def test_a_fold_that_fails_in_its_process_says_why_and_stops_the_others(folds, tmp_path):
+    source, _, _ = folds
+    with pytest.raises(CheckFailed, match=r"fold-\d failed; .*fold-\d.log ends with: .*not a finite number"):
+        cross_validate(replace(RECIPE, learning_rate=1e38), data=str(source), output=tmp_path, jobs=2)
+    assert not list(tmp_path.glob("*/metrics.json"))
+    with pytest.raises(InputError, match="jobs"):
+        cross_validate(RECIPE, data=str(source), output=tmp_path / "none", jobs=0)
 
 
 def test_every_fold_starts_from_a_run_that_knows_none_of_the_patients(folds, tmp_path):

@@ -86,8 +86,8 @@ def test_rows_with_the_papers_network_start_from_the_given_run(psoriasis, tmp_pa
 
     monkeypatch.setattr("tfderm.training.estimate.training_seconds", lambda *args: 1.0)
     monkeypatch.setattr(
-        "tfderm.evaluation.reproduce.run_fold",
-        lambda recipe, fold, *, data, output, initial: began.update({recipe.name: initial}),
+        "tfderm.evaluation.reproduce.run_folds",
+        lambda folds, jobs, starting: began.update({fold.recipe.name: fold.initial for fold in folds}),
     )
     monkeypatch.setattr("tfderm.evaluation.reproduce.cross_validate", stop)
     tables = {"Table": {recipe.name: recipe for recipe in rows}, "Table 2": {"": rows[-1]}}

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tfderm.cli.train import add_initial, add_recipe_options, chosen_recipe
+from tfderm.cli.train import add_initial, add_jobs, add_recipe_options, chosen_recipe
 
 
 def add_parser(subparsers) -> None:
@@ -18,6 +18,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--fold", metavar="N", type=int, help="only this one; processes may share DIR, then run again without --fold"
     )
+    add_jobs(parser, default=1)
     parser.add_argument("--data", metavar="SRC", help="manifest CSV, publisher's folder, or synthetic:NAME[:PATIENTS]")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-folds")
     add_initial(parser, "start every fold from this run's weights")
@@ -35,14 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = replace(recipe, folds=arguments.folds, fold=0)
     import json
 
-    from tfderm.evaluation.cross_validate import cross_validate, run_fold
+    from tfderm.evaluation.cross_validate import cross_validate
+    from tfderm.evaluation.folds import Fold, run_fold
 
     output = arguments.output or Path("runs") / f"{recipe.name.replace(':', '-')}-folds"
     options = {"data": arguments.data, "output": output, "initial": arguments.initial}
     if arguments.fold is not None:
-        print(run_fold(recipe, arguments.fold, **options).path)
+        recipe = replace(recipe, fold=arguments.fold)
+        print(run_fold(Fold(recipe, **options)).path)
         return 0
-    summary = cross_validate(recipe, **options)
+    summary = cross_validate(recipe, **options, jobs=arguments.jobs)
     if arguments.json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:

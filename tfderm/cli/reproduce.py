@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tfderm.cli.train import add_initial
+from tfderm.cli.train import add_initial, add_jobs
 
 
 def add_parser(subparsers) -> None:
@@ -17,7 +17,10 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--data", metavar="SRC", help="manifest CSV or folder (default: the recipe's own data)")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-reproduction")
     add_initial(parser, "start the rows that have RECIPE's network from this run's weights, the others from fresh ones")
-    parser.add_argument("--quick", action="store_true", help="small networks and images, fewer folds: minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="small networks and images, fewer folds, one job per core: minutes"
+    )
+    add_jobs(parser, default=None)
     parser.add_argument("--json", action="store_true", help="print reproduction.json")
     parser.set_defaults(run=run)
 
@@ -29,12 +32,16 @@ def run(arguments: argparse.Namespace) -> int:
     tables, effects = get_tables(arguments.recipe, arguments.quick), get_effects(arguments.recipe)
     start_keras()
     import json
+    import os
 
     from tfderm.evaluation.reproduce import reproduce
 
     quick = "-quick" if arguments.quick else ""
     output = arguments.output or Path("runs") / f"{arguments.recipe}-reproduction{quick}"
-    result = reproduce(tables, effects, data=arguments.data, output=output, initial=arguments.initial)
+    if arguments.jobs is None:
+        arguments.jobs = (os.cpu_count() or 1) if arguments.quick else 1
+    options = {"data": arguments.data, "output": output, "initial": arguments.initial, "jobs": arguments.jobs}
+    result = reproduce(tables, effects, **options)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:

@@ -21,6 +21,12 @@ def add_initial(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument("--from", dest="initial", metavar="RUN", type=Path, help=words)
 
 
+def add_jobs(parser: argparse.ArgumentParser, default: int | None) -> None:
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=default, help="folds to train at a time, for CPUs (default 1)"
+    )
+
+
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="of initialisation, order, pairs and augmentation")
     parser.add_argument(

@@ -1,13 +1,12 @@
 """Train and evaluate every fold, then judge all held-out predictions together."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfderm.errors import InputError
-from tfderm.evaluation.evaluate import evaluate
+from tfderm.evaluation.folds import folds_of, run_fold, run_folds
 from tfderm.evaluation.predictions import Predictions, read_predictions
 from tfderm.evaluation.scores import score, task_metrics
 from tfderm.evaluation.wording import (
@@ -25,7 +24,7 @@ from tfderm.run import Run
 
 
 def cross_validate(
-    recipe: Recipe, *, data: str | None = None, output: Path | str, initial: Path | None = None
+    recipe: Recipe, *, data: str | None = None, output: Path | str, initial: Path | None = None, jobs: int = 1
 ) -> dict[str, Any]:
     """Run all `recipe.folds` folds; a fold that is finished is kept, one that was interrupted continues.
 
@@ -34,6 +33,7 @@ def cross_validate(
         data: source of data as `tfderm.datasets.load` takes it; by default the recipe's.
         output: folder that receives a run per fold (`fold-0`, ...), `summary.json` and `summary.md`.
         initial: a run whose weights every fold starts from, as in `tfderm.training.train`.
+        jobs: number of folds to train at a time, as in `run_folds`.
 
     Returns:
         The content of `summary.json`: `folds` (each fold's values), `mean` and `sd` over the folds (sd with N - 1),
@@ -42,6 +42,7 @@ def cross_validate(
 
     Raises:
         InputError: `output` holds folds of another recipe, of other data or from other weights, or the recipe detects.
+        CheckFailed: a fold failed in a process of its own.
     """
     from tfderm import datasets
 
@@ -59,7 +60,9 @@ def cross_validate(
             raise InputError(f"{run.path} was trained on other data than {source}; choose another folder.")
         if initial is None and recipe.pretraining is None and run.initial:
             raise InputError(f"{run.path} began from {run.initial}: name it with --from, or choose another folder.")
-    runs = [run_fold(recipe, fold, data=data, output=output, initial=initial) for fold in range(recipe.folds)]
+    folds = folds_of(recipe, output=output, data=data, initial=initial)
+    run_folds([fold for fold in folds if not fold.finished], jobs)
+    runs = [run_fold(fold) for fold in folds]
     results = [read_json(run.path / "metrics.json") for run in runs]
     pooled = score(pooled_predictions(runs), recipe.seed)
     metrics = task_metrics(recipe.task, len(recipe.labels))
@@ -92,30 +95,6 @@ def cross_validate(
     write_json(output / "summary.json", summary)
     write_text(output / "summary.md", _markdown(summary))
     return summary
-
-
-def run_fold(
-    recipe: Recipe, fold: int, *, data: str | None = None, output: Path | str, initial: Path | None = None
-) -> Run:
-    """Train and evaluate one fold, or what is left of it, in `output/fold-N`.
-
-    Processes or machines may share `output` if each has folds of its own; `cross_validate` then only summarises.
-
-    Raises:
-        InputError: there is no such fold.
-    """
-    import keras
-
-    from tfderm.training import train
-
-    recipe, path = replace(recipe, fold=fold), Path(output) / f"fold-{fold}"
-    keras.utils.clear_session()
-    run = train(recipe, data=data, output=path, resume=(path / "recipe.json").is_file(), initial=initial)
-    metrics = path / "metrics.json"
-    evaluated = metrics.is_file() and metrics.stat().st_mtime >= run.model_path.stat().st_mtime
-    if not (evaluated and read_json(metrics)["split"] == "test"):
-        evaluate(run)
-    return run
 
 
 def pooled_predictions(runs: list[Run]) -> Predictions:

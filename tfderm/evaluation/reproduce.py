@@ -11,8 +11,9 @@ import numpy as np
 
 from tfderm import datasets
 from tfderm.datasets.corpus import Corpus
-from tfderm.evaluation.cross_validate import cross_validate, pooled_predictions, run_fold
+from tfderm.evaluation.cross_validate import cross_validate, pooled_predictions
 from tfderm.evaluation.figures_reproduction import draw_reproduction
+from tfderm.evaluation.folds import Fold, folds_of, run_folds
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import LEVEL, REPEATS, Metric, score, task_metrics
 from tfderm.evaluation.wording import format_interval, format_value, text_table, verdict
@@ -20,14 +21,19 @@ from tfderm.files import atomic_folder, write_json, write_text
 from tfderm.metrics import bootstrap_sample
 from tfderm.pipeline.splits import check_unseen
 from tfderm.recipe import Recipe
-from tfderm.run import Run
 
 Tables = Mapping[str, Mapping[str, Recipe]]
 Effects = Mapping[str, Sequence[tuple[str, str]]]
 
 
 def reproduce(
-    tables: Tables, effects: Effects, *, data: str | None = None, output: Path | str, initial: Path | None = None
+    tables: Tables,
+    effects: Effects,
+    *,
+    data: str | None = None,
+    output: Path | str,
+    initial: Path | None = None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Train and evaluate every fold of every row; finished folds are kept, an interrupted one continues.
 
@@ -41,6 +47,7 @@ def reproduce(
         output: receives `rows/RECIPE/fold-N`, `figures/`, `reproduction.json` and `reproduction.md`.
         initial: a run whose weights the rows with the network of the paper's own method start from; the others start
             from fresh ones.
+        jobs: number of folds to train at a time, as in `run_folds`.
 
     Returns:
         The content of `reproduction.json`: `rows`, per recipe its `claim`, `image_size`, the `mean` and `sd` over the
@@ -64,12 +71,10 @@ def reproduce(
     }
     corpus = datasets.load(data or rows[own].data)
     check_unseen(initial, corpus, corpus.records)
-    _train(rows, options, corpus)
+    folds = {name: folds_of(recipe, **options[name]) for name, recipe in rows.items()}
+    _train([fold for row in folds.values() for fold in row if not fold.finished], corpus, jobs)
     summaries = {name: cross_validate(recipe, **options[name]) for name, recipe in rows.items()}
-    folds = {
-        name: [Run(options[name]["output"] / f"fold-{i}") for i in range(recipe.folds)] for name, recipe in rows.items()
-    }
-    pooled = {name: pooled_predictions(runs) for name, runs in folds.items()}
+    pooled = {name: pooled_predictions([fold.run for fold in row]) for name, row in folds.items()}
     others = _aligned(pooled, own)
     scores = score(replace(pooled[own], baselines=others), rows[own].seed)
     metrics = task_metrics(rows[own].task, len(rows[own].labels))
@@ -109,7 +114,7 @@ def reproduce(
     }
     with atomic_folder(output / "figures") as folder:
         compared = replace(pooled[own], baselines=beside)
-        result["figures"] = draw_reproduction(compared, folds[own][0], result["synthetic"], folder)
+        result["figures"] = draw_reproduction(compared, folds[own][0].run, result["synthetic"], folder)
     write_json(output / "reproduction.json", result)
     write_text(output / "reproduction.md", _markdown(result, metrics))
     return result
@@ -120,33 +125,32 @@ def _own_method(tables: Tables) -> str:
     return [name for name in first if all(name in other for other in others)][-1]
 
 
-def _train(rows: Mapping[str, Recipe], options: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> None:
-    """Every fold that is not finished, with an estimate that follows the measured times."""
+def _train(folds: Sequence[Fold], corpus: Corpus, jobs: int) -> None:
+    """Train and evaluate, with an estimate that follows the measured times."""
     from tfderm.training.estimate import training_seconds
 
-    open_folds = [
-        (name, fold)
-        for name, recipe in rows.items()
-        for fold in range(recipe.folds)
-        if not (options[name]["output"] / f"fold-{fold}" / "metrics.json").is_file()
-    ]
-    if not open_folds:
+    if not folds:
         return
-    records = datasets.select(corpus, next(iter(rows.values()))).records
-    seconds = {name: training_seconds(rows[name], corpus, records) for name in dict.fromkeys(n for n, _ in open_folds)}
-    expected = [seconds[name] for name, _ in open_folds]
-    spent = 0.0
-    for index, (name, fold) in enumerate(open_folds):
-        done = sum(expected[:index])
-        to_go = sum(expected[index:]) * (spent / done if done else 1)
+    records = datasets.select(corpus, folds[0].recipe).records
+    recipes = {fold.recipe.name: fold.recipe for fold in folds}
+    seconds = {name: training_seconds(recipe, corpus, records) for name, recipe in recipes.items()}
+    expected = [seconds[fold.recipe.name] for fold in folds]
+    began = time.monotonic()
+    started = 0
+
+    def starting(fold: Fold) -> None:
+        nonlocal started
+        done = sum(expected[: max(0, started - jobs + 1)])
+        to_go = (sum(expected) - done) * ((time.monotonic() - began) / done if done else 1)
+        started += 1
         print(
-            f"[{index + 1}/{len(open_folds)}] {name}, fold {fold}; about {max(1, round(to_go / 60))} min to go",
+            f"[{started}/{len(folds)}] {fold.recipe.name}, fold {fold.recipe.fold}; "
+            f"about {max(1, round(to_go / 60))} min to go",
             file=sys.stderr,
             flush=True,
         )
-        started = time.monotonic()
-        run_fold(rows[name], fold, **options[name])
-        spent += time.monotonic() - started
+
+    run_folds(folds, jobs, starting)
 
 
 def _aligned(pooled: Mapping[str, Predictions], own: str) -> dict[str, Any]:
