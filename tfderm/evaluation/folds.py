@@ -11,6 +11,7 @@ from pathlib import Path
 from tfderm.errors import CheckFailed, InputError, Interrupted, TfdermError
 from tfderm.evaluation.evaluate import evaluate
 from tfderm.files import read_json
+from tfderm.native_messages import silenced_native_messages
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 
@@ -123,6 +124,8 @@ def _run_in_process(fold: Fold, threads: int) -> None:
     fold.output.mkdir(parents=True, exist_ok=True)
     with open(fold.log, "w", encoding="utf-8") as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
+    with silenced_native_messages():
+        import keras  # noqa: F401
     try:
         run_fold(fold)
     except TfdermError as error:

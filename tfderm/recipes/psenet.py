@@ -127,5 +127,5 @@ EFFECTS = {
 _SMALL = ["folds=3", "learning_rate_schedule=cosine"]
 QUICK = {
     "psenet": [*_SMALL, "image_size=(160,208)", "model_options.width=0.25", "epochs=12", "learning_rate=1e-2"],
-    "severity_regressor": [*_SMALL, "image_size=(64,80)", "epochs=6", "learning_rate=5e-4"],
+    "severity_regressor": [*_SMALL, "image_size=(48,64)", "epochs=6", "learning_rate=5e-4"],
 }
