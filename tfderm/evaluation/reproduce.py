@@ -23,7 +23,7 @@ from tfderm.pipeline.splits import check_unseen
 from tfderm.recipe import Recipe
 
 Tables = Mapping[str, Mapping[str, Recipe]]
-Effects = Mapping[str, Sequence[tuple[str, str]]]
+Effects = Mapping[str, tuple[str, str]]
 
 
 def reproduce(
@@ -42,7 +42,7 @@ def reproduce(
     Args:
         tables: title -> method -> recipe, as `tfderm.recipes.get_tables` gives them. The last row that the first table
             and another share is the paper's own method, which every other row is compared with.
-        effects: change of method -> pairs of recipes' names, with it and without, as `tfderm.recipes.get_effects`.
+        effects: change of method -> names of two recipes, with it and without it, as `tfderm.recipes.get_effects`.
         data: source of data as `tfderm.datasets.load` takes it; by default the recipes'.
         output: receives `rows/RECIPE/fold-N`, `figures/`, `reproduction.json` and `reproduction.md`.
         initial: a run whose weights the rows with the network of the paper's own method start from; the others start
@@ -102,10 +102,10 @@ def reproduce(
         },
         "effects": {
             title: {
-                "pairs": [list(pair) for pair in pairs],
-                "metrics": _effect(pairs, y_pred, pooled[own], fold_sizes, metrics, rows[own].seed),
+                "rows": [changed, plain],
+                "metrics": _effect(y_pred[changed], y_pred[plain], pooled[own], fold_sizes, metrics, rows[own].seed),
             }
-            for title, pairs in effects.items()
+            for title, (changed, plain) in effects.items()
         },
         "tables": {title: {method: recipe.name for method, recipe in table.items()} for title, table in tables.items()},
     }
@@ -168,31 +168,24 @@ def _aligned(pooled: Mapping[str, Predictions], own: str) -> dict[str, Any]:
 
 
 def _effect(
-    pairs: Sequence[tuple[str, str]],
-    y_pred: Mapping[str, np.ndarray],
+    changed: np.ndarray,
+    plain: np.ndarray,
     held_out: Predictions,
     fold_sizes: Sequence[int],
     metrics: Mapping[str, Metric],
     seed: int,
 ) -> dict[str, Any]:
-    """Per metric what a change adds: metric(with) - metric(without) in each fold, the mean over `pairs`."""
-    fold = np.repeat(np.arange(len(fold_sizes)), fold_sizes)
-    changed, plain = (np.stack([y_pred[pair[side]] for pair in pairs], axis=1) for side in (0, 1))
+    """Per metric what a change adds: metric(changed) - metric(plain) in each fold, and the mean over the folds."""
 
     def per_fold(function, y_true, changed, plain, fold):
-        def difference(rows, pair):
-            return function(y_true[rows], changed[rows, pair]) - function(y_true[rows], plain[rows, pair])
-
-        return [
-            float(np.mean([difference(fold == index, pair) for pair in range(len(pairs))]))
-            for index in range(len(fold_sizes))
-        ]
+        members = (fold == index for index in range(len(fold_sizes)))
+        return [float(function(y_true[rows], changed[rows]) - function(y_true[rows], plain[rows])) for rows in members]
 
     def effect(function):
         def mean(*drawn):
             return np.mean(per_fold(function, *drawn))
 
-        arrays = (held_out.y_true, changed, plain, fold)
+        arrays = (held_out.y_true, changed, plain, np.repeat(np.arange(len(fold_sizes)), fold_sizes))
         sample = bootstrap_sample(mean, arrays, held_out.groups, repeats=REPEATS, seed=seed)
         return {"folds": per_fold(function, *arrays), "mean": sample.interval(LEVEL).to_json()}
 
@@ -220,9 +213,8 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
     parts += [
         "## What each change adds",
         text_table(*_effect_rows(result, metrics), markdown=True),
-        "A row with the change minus the row without it, in every fold, then the mean over the folds (and the pairs of "
-        "rows, where there are several), with a 95 % interval over resampled patients. The folds' own values show "
-        "how much of it is chance of the training.",
+        "The row with the change minus the row without it: the mean over the folds with a 95 % interval over resampled "
+        "patients, and each fold, which shows how much of it is chance of the training.",
     ]
     parts += [f"## {f['title']}\n\n![{f['caption']}](figures/{f['file']})\n\n{f['caption']}" for f in result["figures"]]
     return "\n\n".join(parts) + "\n"
@@ -255,7 +247,7 @@ def _effect_rows(result, metrics) -> tuple[list[str], list[list[str]]]:
         header += [metric.title, "in each fold", "the change is"]
     lines = []
     for title, effect in result["effects"].items():
-        line = [title, "; ".join(f"{methods[a]} − {methods[b]}" for a, b in effect["pairs"])]
+        line = [title, " − ".join(methods[name] for name in effect["rows"])]
         for name, metric in metrics.items():
             values = effect["metrics"][name]
             line += [

@@ -47,15 +47,15 @@ def get_tables(name: str, quick: bool = False) -> dict[str, dict[str, Recipe]]:
     return {title: {method: row(variant) for method, variant in rows.items()} for title, rows in module.TABLES.items()}
 
 
-def get_effects(name: str) -> dict[str, list[tuple[str, str]]]:
-    """What the paper's tables ask: change of method -> pairs of recipes' names, with the change and without it.
+def get_effects(name: str) -> dict[str, tuple[str, str]]:
+    """What the paper's tables ask: change of method -> names of two recipes, with the change and without it.
 
     Raises:
         InputError: the recipe is unknown or has no tables.
     """
     module = _module_with_tables(name)
     names = {"": module.RECIPE.name} | {variant: recipe.name for variant, recipe in module.VARIANTS.items()}
-    return {title: [(names[a], names[b]) for a, b in pairs] for title, pairs in module.EFFECTS.items()}
+    return {title: (names[changed], names[plain]) for title, (changed, plain) in module.EFFECTS.items()}
 
 
 def _module_with_tables(name: str):

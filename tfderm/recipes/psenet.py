@@ -115,12 +115,15 @@ TABLES = {
     },
 }
 
-# What the tables ask: a change of method -> pairs of rows that differ in nothing else, with it and without.
+# What the tables ask: a change of method -> a row with it and the row that differs in nothing else.
 EFFECTS = {
-    "srm instead of fp": [("single", "fp"), ("", "fp_siamese")],
-    "siamese, in PSENet": [("fp_siamese", "fp"), ("", "single")],
-    "siamese, in the baselines": [("resnet50_siamese", "resnet50"), ("inception_bn_siamese", "inception_bn")],
-    "ours: all pairs of a batch": [("all_pairs", "single")],
+    "srm instead of fp": ("single", "fp"),
+    "srm instead of fp, both siamese": ("", "fp_siamese"),
+    "siamese, srm": ("", "single"),
+    "siamese, fp": ("fp_siamese", "fp"),
+    "siamese, ResNet-50": ("resnet50_siamese", "resnet50"),
+    "siamese, GoogLeNet-v2": ("inception_bn_siamese", "inception_bn"),
+    "ours: all pairs of a batch, srm": ("all_pairs", "single"),
 }
 
 # Small enough for minutes on two cores: a narrow network, or few pixels for those that have no width. Small batches,
