@@ -11,7 +11,7 @@ import sklearn.metrics
 
 from tfderm import models
 from tfderm.cli import main
-from tfderm.errors import CheckFailed, InputError
+from tfderm.errors import InputError
 from tfderm.evaluation.cross_validate import cross_validate
 from tfderm.recipes import get_recipe
 
@@ -148,7 +148,7 @@ def test_folds_side_by_side_are_the_same_folds(folds, tmp_path):
 
 def test_a_fold_that_fails_in_its_process_says_why_and_stops_the_others(folds, tmp_path):
     source, _, _ = folds
-    with pytest.raises(CheckFailed, match=r"fold-\d failed; .*fold-\d.log ends with: .*not a finite number"):
+    with pytest.raises(InputError, match=r"fold-\d failed; .*fold-\d.log ends with: .*not a finite number"):
         cross_validate(replace(RECIPE, learning_rate=1e38), data=str(source), output=tmp_path, jobs=2)
     assert not list(tmp_path.glob("*/metrics.json"))
     with pytest.raises(InputError, match="jobs"):

@@ -84,7 +84,7 @@ def run_folds(folds: Sequence[Fold], jobs: int, starting: Callable[[Fold], None]
         starting: called with each fold as its training starts.
 
     Raises:
-        InputError: `jobs` is below 1.
+        InputError: `jobs` is below 1, or a process refused its input.
         CheckFailed: a process failed; its log says why.
         Interrupted: a process was stopped.
     """
@@ -112,7 +112,8 @@ def run_folds(folds: Sequence[Fold], jobs: int, starting: Callable[[Fold], None]
                 if process.exitcode == Interrupted.exit_status:
                     raise Interrupted(f"{fold.run.path} was stopped; the same command continues.")
                 if process.exitcode:
-                    raise CheckFailed(f"{fold.run.path} failed; {fold.log} ends with: {_last_line(fold.log)}")
+                    kind = InputError if process.exitcode == InputError.exit_status else CheckFailed
+                    raise kind(f"{fold.run.path} failed; {fold.log} ends with: {_last_line(fold.log)}")
     finally:
         for process, _ in running.values():
             process.terminate()
