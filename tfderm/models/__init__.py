@@ -5,11 +5,13 @@ import inspect
 from pathlib import Path
 
 from tfderm.errors import InputError
+from tfderm.models.backbones import ARCHITECTURES
 
 _BUILDERS = {
     "psenet": "tfderm.models.psenet",
     "psenet_classifier": "tfderm.models.psenet_classifier",
     "severity_regressor": "tfderm.models.severity_regressor",
+    "classifier": "tfderm.models.classifier",
     "cnd": "tfderm.models.cnd",
     "faster_rcnn": "tfderm.models.faster_rcnn",
 }
@@ -17,7 +19,7 @@ _BUILDERS = {
 
 def list_models() -> list[str]:
     """Names that `create_model` takes."""
-    return sorted(_BUILDERS)
+    return sorted({*_BUILDERS, *ARCHITECTURES})
 
 
 def create_model(name: str, **options):
@@ -33,6 +35,8 @@ def create_model(name: str, **options):
     Raises:
         InputError: unknown name or option.
     """
+    if name in ARCHITECTURES:
+        name, options = "classifier", {"backbone": name, **options}
     if name not in _BUILDERS:
         raise InputError(f"No model {name!r}. There are: {', '.join(list_models())}")
     builder = getattr(importlib.import_module(_BUILDERS[name]), name)

@@ -1,4 +1,4 @@
-"""The unit that every backbone is made of: convolution, batch normalisation, ReLU."""
+"""The unit that every backbone is made of: convolution, batch normalisation, activation."""
 
 import math
 
@@ -14,43 +14,63 @@ def convolution(
     bn_name=None,
     strides=1,
     padding="same",
-    activation=True,
+    groups=1,
+    activation="relu",
     depthwise=False,
+    epsilon=1e-5,
     regularizer=None,
 ):
-    """Convolution without bias, batch normalisation and, with `activation`, a ReLU.
+    """Convolution without bias, batch normalisation and an activation.
 
     Args:
         tensor: (B, H, W, C).
         filters: channels of the result.
-        kernel_size: side of the kernel.
+        kernel_size: side of the kernel, or its height and width.
         name: of the convolution.
-        bn_name: of the normalisation; by default `name` with "_bn". The ReLU's is `name` (or `bn_name`) with "_relu".
+        bn_name: of the normalisation; by default `name` with "_bn". The activation's is `bn_name` with "_relu", or
+            what it is called.
         strides: of the convolution.
-        padding: "same", or "symmetric": `kernel_size // 2` zeros on every side, as PyTorch's networks have it, which
-            differs from "same" where a stride meets an even size.
-        activation: whether a ReLU follows.
+        padding: "same", "valid", or "symmetric": half the kernel's size of zeros on every side, as PyTorch's networks
+            have it, which differs from "same" where a stride meets an even size.
+        groups: of channels that see only each other.
+        activation: name of a Keras activation, or None.
         depthwise: each channel has a kernel of its own and sees no other; `filters` must be the tensor's channels.
+        epsilon: added to the variance.
         regularizer: of the kernel.
 
     Returns:
-        (B, ceil(H / strides), ceil(W / strides), filters).
+        (B, ceil(H / strides), ceil(W / strides), filters), less where `padding` is "valid".
     """
+    height, width = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
     if padding == "symmetric":
         padding = "valid"
-        if kernel_size > 1:
-            tensor = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(tensor)
+        if (height, width) != (1, 1):
+            tensor = keras.layers.ZeroPadding2D((height // 2, width // 2), name=f"{name}_pad")(tensor)
     options = {"strides": strides, "padding": padding, "use_bias": False, "name": name}
     if depthwise:
         # Keras' own variance scaling takes all channels for inputs of a depthwise kernel, which sees one.
-        initializer = keras.initializers.RandomNormal(stddev=math.sqrt(2) / kernel_size)
+        initializer = keras.initializers.RandomNormal(stddev=math.sqrt(2 / (height * width)))
         layer = keras.layers.DepthwiseConv2D(
-            kernel_size, depthwise_initializer=initializer, depthwise_regularizer=regularizer, **options
+            (height, width), depthwise_initializer=initializer, depthwise_regularizer=regularizer, **options
         )
     else:
         layer = keras.layers.Conv2D(
-            filters, kernel_size, kernel_initializer="he_normal", kernel_regularizer=regularizer, **options
+            filters,
+            (height, width),
+            groups=groups,
+            kernel_initializer="he_normal",
+            kernel_regularizer=regularizer,
+            **options,
         )
-    tensor = layer(tensor)
-    tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn_name or f"{name}_bn")(tensor)
-    return keras.layers.ReLU(name=f"{bn_name or name}_relu")(tensor) if activation else tensor
+    bn_name = bn_name or f"{name}_bn"
+    tensor = keras.layers.BatchNormalization(momentum=0.9, epsilon=epsilon, name=bn_name)(layer(tensor))
+    return activated(tensor, activation, bn_name.removesuffix("_bn"))
+
+
+def activated(tensor, activation, name):
+    """An activation as a layer named `name` with "_relu", or with what it is called; `tensor` itself for None."""
+    if activation is None:
+        return tensor
+    if activation == "relu":
+        return keras.layers.ReLU(name=f"{name}_relu")(tensor)
+    return keras.layers.Activation(activation, name=f"{name}_{activation}")(tensor)

@@ -2,8 +2,7 @@
 
 import keras
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from tfderm.models.backbones import IMAGENET_MEAN, IMAGENET_STD
 
 
 def image_input(image_size):

@@ -40,10 +40,10 @@ def psenet_backbone(image, width=1.0, kernel_regularizer=None, mobile=False):
     def bottleneck(tensor, name, middle, channels, strides, depthwise):
         shortcut = tensor
         if strides > 1:
-            shortcut = block(tensor, channels, 1, name=f"{name}_shortcut", strides=strides, activation=False)
+            shortcut = block(tensor, channels, 1, name=f"{name}_shortcut", strides=strides, activation=None)
         tensor = block(tensor, middle, 1, name=f"{name}_reduce")
         tensor = block(tensor, middle, 3, name=f"{name}_conv", strides=strides, depthwise=depthwise)
-        tensor = block(tensor, channels, 1, name=f"{name}_expand", activation=False)
+        tensor = block(tensor, channels, 1, name=f"{name}_expand", activation=None)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
     stem = scaled(16, width)

@@ -37,9 +37,9 @@ def residual_backbone(image, width=1.0, blocks=2, kernel_regularizer=None):
         if strides > 1:
             shortcut = keras.layers.AveragePooling2D(strides, padding="same", name=f"{name}_pool")(shortcut)
         if shortcut.shape[-1] != filters or strides > 1:
-            shortcut = block(shortcut, filters, 1, name=f"{name}_shortcut", activation=False)
+            shortcut = block(shortcut, filters, 1, name=f"{name}_shortcut", activation=None)
         tensor = block(tensor, filters, 3, name=f"{name}_conv1", strides=strides)
-        tensor = block(tensor, filters, 3, name=f"{name}_conv2", activation=False)
+        tensor = block(tensor, filters, 3, name=f"{name}_conv2", activation=None)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
     tensor = block(image, scaled(32, width), 3, name="stem_1", strides=2)

@@ -9,6 +9,7 @@ from functools import partial
 
 import keras
 
+from tfderm.models.backbones.head import average_head
 from tfderm.models.convolution import convolution
 
 STRIDES = (2, 4, 8, 16, 32)
@@ -42,15 +43,15 @@ def resnet_backbone(image, depth=50, kernel_regularizer=None):
         if strides > 1 or tensor.shape[-1] != output:
             downsample = f"{name}_downsample"
             shortcut = unit(
-                tensor, output, 1, name=f"{downsample}_0", bn_name=f"{downsample}_1", strides=strides, activation=False
+                tensor, output, 1, name=f"{downsample}_0", bn_name=f"{downsample}_1", strides=strides, activation=None
             )
         if depth == 18:
             tensor = unit(tensor, channels, 3, name=f"{name}_conv1", bn_name=f"{name}_bn1", strides=strides)
-            tensor = unit(tensor, channels, 3, name=f"{name}_conv2", bn_name=f"{name}_bn2", activation=False)
+            tensor = unit(tensor, channels, 3, name=f"{name}_conv2", bn_name=f"{name}_bn2", activation=None)
         else:
             tensor = unit(tensor, channels, 1, name=f"{name}_conv1", bn_name=f"{name}_bn1")
             tensor = unit(tensor, channels, 3, name=f"{name}_conv2", bn_name=f"{name}_bn2", strides=strides)
-            tensor = unit(tensor, output, 1, name=f"{name}_conv3", bn_name=f"{name}_bn3", activation=False)
+            tensor = unit(tensor, output, 1, name=f"{name}_conv3", bn_name=f"{name}_bn3", activation=None)
         return keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Add(name=f"{name}_add")([shortcut, tensor]))
 
     tensor = unit(image, 64, 7, name="conv1", bn_name="bn1", strides=2)
@@ -63,3 +64,8 @@ def resnet_backbone(image, depth=50, kernel_regularizer=None):
             tensor = block(tensor, f"layer{layer}_{index}", channels, strides=2 if layer > 1 and index == 0 else 1)
         maps.append(tensor)
     return maps
+
+
+def resnet_head(tensor, num_classes):
+    """Logits (B, num_classes) from the last map."""
+    return average_head(tensor, num_classes, "fc")
