@@ -39,7 +39,7 @@ class Fold:
     @property
     def log(self) -> Path:
         """What the fold's process said, where it had one of its own."""
-        return self.output / f"fold-{self.recipe.fold}.log"
+        return self.run.path.with_suffix(".log")
 
     @property
     def finished(self) -> bool:

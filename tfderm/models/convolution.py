@@ -67,6 +67,21 @@ def convolution(
     return activated(tensor, activation, bn_name.removesuffix("_bn"))
 
 
+def squeeze_excitation(tensor, reduced, *, names, gate="sigmoid"):
+    """Multiply each channel by a gate that follows from the averages of all (Hu et al., CVPR 2018).
+
+    Args:
+        tensor: (B, H, W, C).
+        reduced: channels between the two pointwise convolutions.
+        names: of the two.
+        gate: activation of the second, 0 to 1.
+    """
+    average = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{names[0]}_average")(tensor)
+    squeezed = keras.layers.Conv2D(reduced, 1, activation="relu", name=names[0])(average)
+    factors = keras.layers.Conv2D(tensor.shape[-1], 1, activation=gate, name=names[1])(squeezed)
+    return keras.layers.Multiply(name=f"{names[1]}_scale")([tensor, factors])
+
+
 def activated(tensor, activation, name):
     """An activation as a layer named `name` with "_relu", or with what it is called; `tensor` itself for None."""
     if activation is None:

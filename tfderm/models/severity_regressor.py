@@ -2,6 +2,7 @@
 
 import keras
 
+from tfderm.models.backbones.head import average_head
 from tfderm.models.backbones.inception_bn import inception_bn_backbone
 from tfderm.models.backbones.resnet import resnet_backbone
 from tfderm.models.normalization import image_input, normalize
@@ -29,6 +30,5 @@ def severity_regressor(image_size=(800, 1024), backbone="resnet50", weight_decay
         maps = inception_bn_backbone(normalize(image), regularizer)
     else:
         raise ValueError(f"`backbone` must be one of resnet50, inception_bn. Received: backbone={backbone!r}")
-    features = keras.layers.GlobalAveragePooling2D(name="average")(maps[-1])
-    severity = keras.layers.Dense(1, dtype=keras.config.floatx(), name="severity")(features)
+    severity = average_head(maps[-1], 1, "severity")
     return keras.Model(image, {"severity": severity}, name="severity_regressor")

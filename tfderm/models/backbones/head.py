@@ -1,4 +1,4 @@
-"""The head that most classification networks share."""
+"""The head that most networks share: one fully connected layer on averages."""
 
 import keras
 
@@ -8,7 +8,7 @@ def average_head(tensor, num_classes, name, dropout=0.0):
 
     Args:
         tensor: (B, H, W, C).
-        num_classes: number of logits.
+        num_classes: number of logits, or of scores.
         name: of the fully connected layer.
         dropout: share of the averages set to 0 while training.
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import keras
 
-from tfderm.models.convolution import activated, convolution
+from tfderm.models.convolution import activated, convolution, squeeze_excitation
 
 STRIDES = (2, 4, 8, 16, 32)
 
@@ -38,13 +38,6 @@ def mobilenet_v3_backbone(image, kernel_regularizer=None):
     unit = partial(convolution, padding="symmetric")
     pointwise = partial(unit, kernel_size=1, regularizer=kernel_regularizer)
 
-    def gated(tensor, name):
-        channels = tensor.shape[-1]
-        gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_average")(tensor)
-        gate = keras.layers.Conv2D(_divisible(channels / 4), 1, activation="relu", name=f"{name}_conv_reduce")(gate)
-        gate = keras.layers.Conv2D(channels, 1, activation="hard_sigmoid", name=f"{name}_conv_expand")(gate)
-        return keras.layers.Multiply(name=f"{name}_scale")([tensor, gate])
-
     def block(tensor, name, kernel_size, strides, channels, expanded, squeezes, activation):
         inside = {"activation": activation}
         shortcut, bn = tensor, 1
@@ -54,7 +47,8 @@ def mobilenet_v3_backbone(image, kernel_regularizer=None):
         depthwise = {"name": f"{name}_conv_dw", "bn_name": f"{name}_bn{bn}", "strides": strides, "depthwise": True}
         tensor = unit(tensor, expanded, kernel_size, **depthwise, **inside)
         if squeezes:
-            tensor = gated(tensor, f"{name}_se")
+            names = f"{name}_se_conv_reduce", f"{name}_se_conv_expand"
+            tensor = squeeze_excitation(tensor, _divisible(expanded / 4), names=names, gate="hard_sigmoid")
         last = f"{name}_conv_pw" if bn == 1 else f"{name}_conv_pwl"
         tensor = pointwise(tensor, channels, name=last, bn_name=f"{name}_bn{bn + 1}", activation=None)
         if strides == 1 and shortcut.shape[-1] == channels:

@@ -15,7 +15,6 @@ from tfderm.models.convolution import convolution
 STRIDES = (2, 4, 8, 16, 32)
 _BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 152: (3, 8, 36, 3)}
 _CHANNELS = (64, 128, 256, 512)
-DEPTHS = tuple(_BLOCKS)
 
 
 def resnet_backbone(image, depth=50, kernel_regularizer=None):
@@ -33,7 +32,7 @@ def resnet_backbone(image, depth=50, kernel_regularizer=None):
         ValueError: there is no such depth.
     """
     if depth not in _BLOCKS:
-        raise ValueError(f"`depth` must be one of {', '.join(map(str, DEPTHS))}. Received: depth={depth}")
+        raise ValueError(f"`depth` must be one of {', '.join(map(str, _BLOCKS))}. Received: depth={depth}")
 
     unit = partial(convolution, padding="symmetric", regularizer=kernel_regularizer)
 

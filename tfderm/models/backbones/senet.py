@@ -10,7 +10,7 @@ from functools import partial
 import keras
 
 from tfderm.models.backbones.head import average_head
-from tfderm.models.convolution import convolution
+from tfderm.models.convolution import convolution, squeeze_excitation
 
 STRIDES = (2, 4, 8, 16, 32)
 _BLOCKS = (3, 8, 36, 3)
@@ -30,13 +30,6 @@ def senet_backbone(image, kernel_regularizer=None):
 
     unit = partial(convolution, padding="symmetric", regularizer=kernel_regularizer)
 
-    def gated(tensor, name):
-        gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_average")(tensor)
-        channels = tensor.shape[-1]
-        gate = keras.layers.Conv2D(channels // _REDUCTION, 1, activation="relu", name=f"{name}_fc1")(gate)
-        gate = keras.layers.Conv2D(channels, 1, activation="sigmoid", name=f"{name}_fc2")(gate)
-        return keras.layers.Multiply(name=f"{name}_scale")([tensor, gate])
-
     def block(tensor, name, planes, strides, projects):
         shortcut = tensor
         if projects:
@@ -54,7 +47,9 @@ def senet_backbone(image, kernel_regularizer=None):
             tensor, 4 * planes, 3, name=f"{name}_conv2", bn_name=f"{name}_bn2", strides=strides, groups=_GROUPS
         )
         tensor = unit(tensor, 4 * planes, 1, name=f"{name}_conv3", bn_name=f"{name}_bn3", activation=None)
-        tensor = keras.layers.Add(name=f"{name}_add")([gated(tensor, f"{name}_se_module"), shortcut])
+        names = f"{name}_se_module_fc1", f"{name}_se_module_fc2"
+        tensor = squeeze_excitation(tensor, 4 * planes // _REDUCTION, names=names)
+        tensor = keras.layers.Add(name=f"{name}_add")([tensor, shortcut])
         return keras.layers.ReLU(name=f"{name}_relu")(tensor)
 
     tensor = image
