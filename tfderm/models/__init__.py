@@ -2,24 +2,55 @@
 
 import importlib
 import inspect
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tfderm.errors import InputError
 from tfderm.models.backbones import ARCHITECTURES
 
-_BUILDERS = {
-    "psenet": "tfderm.models.psenet",
-    "psenet_classifier": "tfderm.models.psenet_classifier",
-    "severity_regressor": "tfderm.models.severity_regressor",
-    "classifier": "tfderm.models.classifier",
-    "cnd": "tfderm.models.cnd",
-    "faster_rcnn": "tfderm.models.faster_rcnn",
+
+@dataclass(frozen=True)
+class System:
+    """A network of a published system, trained by recipes of ours.
+
+    Args:
+        module: where the function that builds it is.
+        parameters: trainable ones, of the default form.
+        macs: multiply-accumulates for one image of the default form; None where it is not exported, so not counted.
+        image_size: height, width in pixels of the default form.
+        recipe: that trains it.
+    """
+
+    module: str
+    parameters: int
+    macs: int | None
+    image_size: tuple[int, int]
+    recipe: str
+    licence = "yours"
+
+    @property
+    def weights_from(self) -> str:
+        """For people: where weights come from."""
+        return f"tfderm train {self.recipe}"
+
+
+SYSTEMS = {
+    "cnd": System("tfderm.models.cnd", 1_172_675, 442_968_864, (200, 200), "cnd"),
+    "faster_rcnn": System("tfderm.models.faster_rcnn", 7_071_684, None, (400, 512), "lesion_detector"),
+    "psenet": System("tfderm.models.psenet", 2_724_038, 20_904_088_084, (800, 1024), "psenet"),
+    "psenet_classifier": System(
+        "tfderm.models.psenet_classifier", 2_326_322, 14_398_390_784, (800, 1024), "psenet:pretraining"
+    ),
+    "severity_regressor": System(
+        "tfderm.models.severity_regressor", 23_510_081, 66_728_757_248, (800, 1024), "psenet:resnet50"
+    ),
 }
 
 
 def list_models() -> list[str]:
     """Names that `create_model` takes."""
-    return sorted({*_BUILDERS, *ARCHITECTURES})
+    return sorted({*SYSTEMS, *ARCHITECTURES})
 
 
 def create_model(name: str, **options):
@@ -36,10 +67,11 @@ def create_model(name: str, **options):
         InputError: unknown name or option.
     """
     if name in ARCHITECTURES:
-        name, options = "classifier", {"backbone": name, **options}
-    if name not in _BUILDERS:
+        builder = partial(importlib.import_module("tfderm.models.classifier").classifier, name)
+    elif name in SYSTEMS:
+        builder = getattr(importlib.import_module(SYSTEMS[name].module), name)
+    else:
         raise InputError(f"No model {name!r}. There are: {', '.join(list_models())}")
-    builder = getattr(importlib.import_module(_BUILDERS[name]), name)
     known = inspect.signature(builder).parameters
     unknown = set(options) - set(known)
     if unknown:

@@ -4,32 +4,51 @@ import keras
 
 from tfderm.models.backbones import architecture
 from tfderm.models.normalization import image_input, normalize
+from tfderm.models.weights import load_weights, read_weights
 
 
-def classifier(backbone="resnet50", image_size=None, num_classes=1000, features_only=False, weight_decay=0.0):
+def classifier(
+    backbone="resnet50",
+    image_size=None,
+    num_classes=None,
+    features_only=False,
+    weights=None,
+    weight_decay=0.0,
+    mean=None,
+    std=None,
+):
     """A network with its original head.
 
     Args:
         backbone: one of `tfderm.models.backbones.ARCHITECTURES`.
         image_size: height, width in pixels; by default what its ImageNet weights were trained for.
-        num_classes: number of outputs.
+        num_classes: number of outputs; by default as many as the weights tell, 1000 without weights.
         features_only: without the head.
+        weights: a file or a name, as `tfderm.models.weights.read_weights` takes it; None for fresh ones.
         weight_decay: coefficient of the gradient weight_decay * w on every convolution kernel, added to the loss as L2.
+        mean: per channel, in 0..1, by which the first layer normalises; by default what the weights were trained with.
+        std: likewise.
 
     Returns:
         Functional model: `image` (B, height, width, 3) uint8 RGB to `probabilities` (B, num_classes), or with
         `features_only` to `features_S` (B, about height / S, about width / S, C) for every stride S.
 
     Raises:
-        InputError: there is no such network.
+        InputError: there is no such network; the weights cannot be read or do not fit.
     """
     network = architecture(backbone)
+    found = read_weights(weights, network).adapted(network) if weights else None
+    num_classes = num_classes or (found and found.num_classes(network.last)) or 1000
+    trained_mean, trained_std = (found and found.pixels) or (network.mean, network.std)
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     image = image_input(image_size or network.image_size)
-    maps = network.backbone(normalize(image, network.mean, network.std), kernel_regularizer=regularizer)
+    maps = network.backbone(normalize(image, mean or trained_mean, std or trained_std), kernel_regularizer=regularizer)
+    logits = network.head(maps[-1], num_classes)
+    probabilities = keras.layers.Softmax(dtype=keras.config.floatx(), name="probabilities")(logits)
+    model = keras.Model(image, {"probabilities": probabilities}, name=backbone)
+    if found:
+        load_weights(model, found, network.last)
     if features_only:
         outputs = {f"features_{stride}": tensor for stride, tensor in zip(network.strides, maps, strict=True)}
         return keras.Model(image, outputs, name=backbone)
-    logits = network.head(maps[-1], num_classes)
-    probabilities = keras.layers.Softmax(dtype=keras.config.floatx(), name="probabilities")(logits)
-    return keras.Model(image, {"probabilities": probabilities}, name=backbone)
+    return model

@@ -67,6 +67,19 @@ def convolution(
     return activated(tensor, activation, bn_name.removesuffix("_bn"))
 
 
+def max_pool(tensor, name):
+    """3x3 maxima, stride 2, over what a ReLU gave; a window may hang over the far edge, and none begins beyond it."""
+    over = [(length - 3) % 2 for length in tensor.shape[1:3]]
+    tensor = keras.layers.ZeroPadding2D(((0, over[0]), (0, over[1])), name=f"{name}_pad")(tensor)
+    return keras.layers.MaxPooling2D(3, 2, name=name)(tensor)
+
+
+def average_pool(tensor, name):
+    """3x3 averages, stride 1, in which the zeros beyond the border count."""
+    tensor = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(tensor)
+    return keras.layers.AveragePooling2D(3, 1, name=name)(tensor)
+
+
 def squeeze_excitation(tensor, reduced, *, names, gate="sigmoid"):
     """Multiply each channel by a gate that follows from the averages of all (Hu et al., CVPR 2018).
 

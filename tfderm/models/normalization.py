@@ -1,8 +1,12 @@
 """Pixels to network input: the first layer of every model, so that no client repeats a mean or a deviation."""
 
 import keras
+import numpy as np
 
 from tfderm.models.backbones import IMAGENET_MEAN, IMAGENET_STD
+
+_LAYER = "normalization"
+_DIGITS = 9  # More than float32 holds, fewer than the division's rounding.
 
 
 def image_input(image_size):
@@ -15,5 +19,15 @@ def normalize(image, mean=IMAGENET_MEAN, std=IMAGENET_STD):
     return keras.layers.Rescaling(
         scale=[1 / (255 * s) for s in std],
         offset=[-m / s for m, s in zip(mean, std, strict=True)],
-        name="normalization",
+        name=_LAYER,
     )(image)
+
+
+def pixel_statistics(model):
+    """Mean and deviation per channel by which a model normalises, read off its graph; two empty tuples for none."""
+    if _LAYER not in {layer.name for layer in model.layers}:
+        return (), ()
+    layer = model.get_layer(_LAYER)
+    std = 1 / (255 * np.broadcast_to(np.asarray(layer.scale, np.float64), 3))
+    mean = -np.broadcast_to(np.asarray(layer.offset, np.float64), 3) * std
+    return tuple(mean.round(_DIGITS).tolist()), tuple(std.round(_DIGITS).tolist())

@@ -3,6 +3,8 @@
 Layers carry the names of the PyTorch implementations with underscores for dots.
 """
 
+import re
+
 import keras
 
 from tfderm.models.backbones.head import average_head
@@ -69,3 +71,8 @@ def densenet_backbone(image, depth=121, kernel_regularizer=None):
 def densenet_head(tensor, num_classes):
     """Logits (B, num_classes) from the last map."""
     return average_head(tensor, num_classes, "classifier")
+
+
+def densenet_state_dict(tensors):
+    """A state dict by today's names; torchvision's files of before 2018 have a dot more ("norm.1", "conv.2")."""
+    return {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", name): t for name, t in tensors.items()}, ""

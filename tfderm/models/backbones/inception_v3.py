@@ -9,7 +9,7 @@ from functools import partial
 import keras
 
 from tfderm.models.backbones.head import average_head
-from tfderm.models.convolution import convolution
+from tfderm.models.convolution import average_pool, convolution
 
 STRIDES = (2, 4, 8, 16, 32)
 
@@ -47,9 +47,7 @@ def inception_v3_backbone(image, kernel_regularizer=None):
         return tensor
 
     def average(tensor, name):
-        # The zeros of the border count, as in PyTorch.
-        tensor = keras.layers.ZeroPadding2D(1, name=f"{name}_average_pad")(tensor)
-        return keras.layers.AveragePooling2D(3, 1, name=f"{name}_average")(tensor)
+        return average_pool(tensor, f"{name}_average")
 
     def join(branches, name):
         return keras.layers.Concatenate(name=name)(branches)
@@ -150,3 +148,8 @@ def inception_v3_backbone(image, kernel_regularizer=None):
 def inception_v3_head(tensor, num_classes, dropout=0.2):
     """Logits (B, num_classes) from the last map."""
     return average_head(tensor, num_classes, "fc", dropout)
+
+
+def inception_v3_state_dict(tensors):
+    """A published state dict without the auxiliary classifier, which only training used."""
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("AuxLogits.")}, ""

@@ -10,7 +10,7 @@ from functools import partial
 import keras
 
 from tfderm.models.backbones.head import average_head
-from tfderm.models.convolution import convolution, squeeze_excitation
+from tfderm.models.convolution import convolution, max_pool, squeeze_excitation
 
 STRIDES = (2, 4, 8, 16, 32)
 _BLOCKS = (3, 8, 36, 3)
@@ -56,10 +56,7 @@ def senet_backbone(image, kernel_regularizer=None):
     for index, (channels, strides) in enumerate(((64, 2), (64, 1), (128, 1)), start=1):
         tensor = unit(tensor, channels, 3, name=f"layer0_conv{index}", bn_name=f"layer0_bn{index}", strides=strides)
     maps = [tensor]
-    # The original pools with a window that may hang over the far edge; after a ReLU, zeros there change nothing.
-    over = [(length - 3) % 2 for length in tensor.shape[1:3]]
-    tensor = keras.layers.ZeroPadding2D(((0, over[0]), (0, over[1])), name="layer0_pool_pad")(tensor)
-    tensor = keras.layers.MaxPooling2D(3, 2, name="layer0_pool")(tensor)
+    tensor = max_pool(tensor, "layer0_pool")
     for layer, blocks in enumerate(_BLOCKS, start=1):
         for index in range(blocks):
             strides = 2 if layer > 1 and index == 0 else 1

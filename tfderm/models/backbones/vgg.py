@@ -5,6 +5,8 @@ connected layers are convolutions over the last map, whose answers are averaged,
 torchvision averages the map to 7x7 before them: the same at 224x224 and nowhere else.
 """
 
+import re
+
 import keras
 
 from tfderm.models.backbones.head import average_head
@@ -13,6 +15,7 @@ STRIDES = (1, 2, 4, 8, 16)
 _BLOCKS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _CHANNELS = (64, 128, 256, 512, 512)
 _SIDE = 7
+_TORCHVISION = {"0": "pre_logits.fc1", "3": "pre_logits.fc2", "6": "head.fc"}
 
 
 def vgg_backbone(image, depth=16, kernel_regularizer=None):
@@ -65,3 +68,17 @@ def vgg_head(tensor, num_classes, dropout=0.5):
         if name == "pre_logits_fc1":
             tensor = keras.layers.Dropout(dropout, name=f"{name}_dropout")(tensor)
     return average_head(tensor, num_classes, "head_fc", dropout)
+
+
+def vgg_state_dict(tensors):
+    """A state dict by timm's names, from one by timm's or torchvision's."""
+    renamed = {
+        re.sub(r"^classifier\.([036])", lambda match: _TORCHVISION[match[1]], name): tensor
+        for name, tensor in tensors.items()
+    }
+    if renamed.keys() == tensors.keys():
+        return tensors, ""
+    return renamed, (
+        "torchvision's VGG averages its last map to 7x7 before the fully connected layers; here, as in timm, they go "
+        "over the map and their answers are averaged: the same at 224x224, other logits at other sizes."
+    )
