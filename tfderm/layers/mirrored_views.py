@@ -26,6 +26,9 @@ class MirroredViews(keras.layers.Layer):
             return image
         return ops.concatenate([ops.flip(image, axis) if axis else image for axis in _AXES])
 
+    def compute_output_shape(self, image_shape):
+        return None, *image_shape[1:]
+
 
 @keras.saving.register_keras_serializable("tfderm")
 class AverageOverViews(keras.layers.Layer):
@@ -43,3 +46,6 @@ class AverageOverViews(keras.layers.Layer):
         if training:
             return features
         return ops.mean(ops.reshape(features, (len(_AXES), -1, features.shape[-1])), axis=0)
+
+    def compute_output_shape(self, features_shape):
+        return None, *features_shape[1:]  # JAX cannot divide a batch of unknown size by four.
