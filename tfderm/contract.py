@@ -14,13 +14,25 @@ TASKS = ("severity", "classification", "detection")
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The image a model eats: uint8 RGB of a fixed size; normalisation is inside the graph.
+    """The image a model eats, which is one thing from training to phone: uint8 RGB of a fixed size.
 
-    `resize` names the one resize every client performs (`tfderm.runtime.preprocess`): upright by EXIF, stretched to
-    `image_size` (height, width), bilinear, half-pixel centres, antialiased, 22-bit integer weights.
+    Args:
+        image_size: height, width in pixels.
+        crop: what of the upright photograph is seen: None for all of it, stretched to `image_size`; otherwise its
+            largest centred part of the shape of `image_size`, times this share of its sides (0..1).
+        mean: per channel; the graph itself computes (pixels / 255 - mean) / std, and a client does not.
+        std: per channel.
+        name: of the input.
+        channels: their order.
+        dtype: of the pixels.
+        resize: names the one resize every client performs (`tfderm.runtime.preprocess`): bilinear, half-pixel centres,
+            antialiased, 22-bit integer weights.
     """
 
     image_size: tuple[int, int]
+    crop: float | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     name: str = "image"
     channels: str = "RGB"
     dtype: str = "uint8"
@@ -104,8 +116,9 @@ class ModelContract:
             )
         try:
             fields = dict(value)
-            image = dict(fields.pop("image"))
-            image["image_size"] = tuple(image["image_size"])
+            image = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in fields.pop("image").items()
+            }
             outputs = tuple(
                 Output(**{**output, "shape": tuple(output["shape"]), "range": tuple(output["range"])})
                 for output in fields.pop("outputs")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, get_args, get_type_hints
 
-from tfderm.contract import TASKS
+from tfderm.contract import TASKS, ImageInput
 from tfderm.errors import InputError
 
 
@@ -45,6 +45,8 @@ class Recipe:
         model: a name known to `tfderm.create_model`.
         model_options: keyword arguments of that model.
         image_size: height, width in pixels.
+        crop: classification only: None for the whole photograph, stretched to `image_size`; otherwise the share of its
+            largest centred part of that shape (`tfderm.contract.ImageInput`).
         labels: classes, in the order of the outputs; classification only.
         label_names: label -> words for people.
         label_aliases: other spellings found in published tables -> label.
@@ -54,8 +56,11 @@ class Recipe:
         batch_size: images per step (with `pairs="random"`: two per pair).
         epochs: passes over the training split.
         optimizer: "adam" or "sgd" (momentum 0.9).
-        learning_rate: peak learning rate.
-        learning_rate_schedule: "constant", or "cosine" (down to 0 over the run, after 5 % linear warm-up).
+        learning_rate: peak learning rate, of the last layer.
+        learning_rate_schedule: "constant", or "cosine" (down to 0 over the run, after a linear warm-up).
+        warm_up: share of the run in which a "cosine" rate rises from 0.
+        first_layer_rate: the first layer's learning rate as a share of the last's; those between are spaced
+            geometrically.
         weight_decay: L2 penalty on kernels, as the coefficient of the gradient (weight_decay * w).
         pairs: severity only: "random" (a batch is image pairs drawn anew every step), "all" (every pair within the
             batch, with signed differences), "none" (no pair loss).
@@ -66,6 +71,10 @@ class Recipe:
         class_balance: classification only: draw every class equally often in training, whatever its frequency.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
             it trains; the saved model does not tell them.
+        weights: published weights to start from, as `tfderm.create_model` takes them: a file, or a name such as
+            "imagenet"; empty for fresh ones.
+        fine_tuning: what learns: "full" (everything), "head" (the last layer alone; batch normalisation keeps its
+            statistics and uses them), or "scratch" (everything, and never from other weights).
         pretraining: the recipe, with data of its own, whose trained weights this one starts from; tensors of equal name
             and shape are taken. It is trained once and kept; None starts afresh.
         select_best: keep the weights of the epoch with the best validation loss rather than the last.
@@ -82,6 +91,7 @@ class Recipe:
     task: str
     model: str
     image_size: tuple[int, int]
+    crop: float | None = None
     model_options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     label_names: Mapping[str, str] = field(default_factory=dict)
@@ -94,12 +104,16 @@ class Recipe:
     optimizer: str = "adam"
     learning_rate: float = 1e-4
     learning_rate_schedule: str = "constant"
+    warm_up: float = 0.05
+    first_layer_rate: float = 1.0
     weight_decay: float = 0.0
     pairs: str = "none"
     loss_weights: Mapping[str, float] = field(default_factory=dict)
     precision: str = "float32"
     class_balance: bool = False
     auxiliary: tuple[str, ...] = ()
+    weights: str = ""
+    fine_tuning: str = "full"
     pretraining: Optional["Recipe"] = None
     select_best: bool = False
     folds: int = 5
@@ -115,6 +129,7 @@ class Recipe:
             ("learning_rate_schedule", ("constant", "cosine")),
             ("pairs", ("random", "all", "none")),
             ("precision", ("float32", "mixed_bfloat16")),
+            ("fine_tuning", ("full", "head", "scratch")),
         ):
             if getattr(self, name) not in allowed:
                 received = f"{name}={getattr(self, name)!r}"
@@ -140,8 +155,30 @@ class Recipe:
                 f"`auxiliary` goes with task 'classification' alone. Received: task={self.task!r}, "
                 f"auxiliary={self.auxiliary}"
             )
+        if not 0 <= self.warm_up < 1 or not 0 < self.first_layer_rate <= 1:
+            raise InputError(
+                "`warm_up` lies between 0 and 1, `first_layer_rate` above 0, at most 1. "
+                f"Received: warm_up={self.warm_up}, first_layer_rate={self.first_layer_rate}"
+            )
+        if self.weights and self.pretraining:
+            raise InputError(
+                f"`weights` and `pretraining` are two beginnings; take one away (--set pretraining=None). "
+                f"Received: weights={self.weights!r}, pretraining={self.pretraining.name!r}"
+            )
+        if self.fine_tuning == "scratch" and (self.weights or self.pretraining):
+            raise InputError("`fine_tuning` 'scratch' takes no `weights` and no `pretraining`; leave them out.")
+        if self.crop is not None and (self.task != "classification" or not 0 < self.crop <= 1):
+            raise InputError(
+                "`crop` goes with task 'classification' alone and lies above 0, at most 1. "
+                f"Received: task={self.task!r}, crop={self.crop}"
+            )
         if self.pretraining and not self.pretraining.data:
             raise InputError(f"`pretraining` needs data of its own. Received: {self.pretraining.name}, without data.")
+
+    @property
+    def image(self) -> ImageInput:
+        """What of a photograph the network sees, and at which size."""
+        return ImageInput(self.image_size, self.crop)
 
     def to_json(self) -> dict[str, Any]:
         return json.loads(json.dumps(dataclasses.asdict(self)))

@@ -18,6 +18,17 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 
+def central_part(image, image_size, crop):
+    """The largest centred part of the shape of `image_size`, times `crop`; the whole image where `crop` is None."""
+    if crop is None:
+        return image
+    height, width = image.shape[:2]
+    sides = min(height, width * image_size[0] / image_size[1]), min(width, height * image_size[1] / image_size[0])
+    rows, columns = (max(1, math.floor(side * crop + 0.5)) for side in sides)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return image[top : top + rows, left : left + columns]
+
+
 def resize(image, image_size):
     """Bilinear, half-pixel centres, antialiased, 22-bit integer weights: (h, w, 3) uint8 -> (*image_size, 3) uint8."""
     for axis, size in ((1, image_size[1]), (0, image_size[0])):
@@ -56,7 +67,8 @@ def replay(bundle):
     if not index["images"]:
         yield "golden/index.json has no images"
     for entry in index["images"]:
-        pixels = resize(np.asarray(Image.open(bundle / "golden" / entry["image"])), contract["image"]["image_size"])
+        image, seen = np.asarray(Image.open(bundle / "golden" / entry["image"])), contract["image"]
+        pixels = resize(central_part(image, seen["image_size"], seen["crop"]), seen["image_size"])
         if hashlib.sha256(pixels.tobytes()).hexdigest() != entry["input_sha256"]:
             yield f"{entry['image']}: resized pixels differ"
         if set(entry["outputs"]) != names:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfderm import datasets
+from tfderm.contract import ImageInput
 from tfderm.errors import InputError
 from tfderm.pipeline import load_images
 from tfderm.pipeline.arrays import write_arrays
@@ -40,7 +41,9 @@ def test_targets_are_the_records_boxes_in_pixels_of_the_input(corpus):
     pipeline = InputPipeline(corpus, records, recipe(), (), training=False)
     batches = list(pipeline.dataset())
     assert [len(image) for image, _ in batches] == [4, 2]
-    np.testing.assert_array_equal(np.concatenate([i for i, _ in batches]), load_images(corpus, records, (32, 40)))
+    np.testing.assert_array_equal(
+        np.concatenate([i for i, _ in batches]), load_images(corpus, records, ImageInput((32, 40)))
+    )
     most = max(len(record.boxes) for record in records)
     boxes, valid = (np.concatenate([t[name] for _, t in batches]) for name in ("boxes", "valid"))
     assert boxes.shape == (6, most, 4)
@@ -54,7 +57,7 @@ def test_boxes_move_with_the_augmented_image(corpus):
     changed = recipe(augmentation=Augmentation(horizontal_flip=True))
     pipeline = InputPipeline(corpus, [record, record], changed, (), training=True)
     seen = set()
-    plain = load_images(corpus, [record], (32, 40))[0]
+    plain = load_images(corpus, [record], ImageInput((32, 40)))[0]
     for epoch in range(8):
         for images, targets in pipeline.dataset(epoch):
             for image, box in zip(images.numpy(), targets["boxes"].numpy()[:, 0].tolist(), strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfderm import datasets
+from tfderm.contract import ImageInput
 from tfderm.datasets.corpus import Record
 from tfderm.errors import InputError
 from tfderm.pipeline import load_images, location_maps
@@ -67,7 +68,7 @@ def test_targets_follow_the_records(corpus):
     batches = list(pipeline.dataset())
     assert [len(image) for image, _ in batches] == [4, 1]
     images = np.concatenate([image for image, _ in batches])
-    np.testing.assert_array_equal(images, load_images(corpus, records, (64, 80)))
+    np.testing.assert_array_equal(images, load_images(corpus, records, ImageInput((64, 80))))
     severity = np.concatenate([targets["severity"] for _, targets in batches])
     np.testing.assert_array_equal(severity[:, 0], [record.severity for record in records])
     maps = np.concatenate([targets["location_map_16"] for _, targets in batches])

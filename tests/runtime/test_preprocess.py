@@ -8,6 +8,7 @@ import pytest
 from image_files import STORED, encode, noise, png_header
 from PIL import Image
 
+from tfderm.contract import ImageInput
 from tfderm.errors import InputError
 from tfderm.runtime.preprocess import decode, load, resize
 
@@ -123,4 +124,4 @@ def test_missing_file(tmp_path):
 def test_load_decodes_then_resizes(tmp_path):
     image = noise(40, 30)
     Image.fromarray(image).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(load(tmp_path / "a.png", (16, 16)), along(0, along(1, image, 16), 16))
+    np.testing.assert_array_equal(load(tmp_path / "a.png", ImageInput((16, 16))), along(0, along(1, image, 16), 16))

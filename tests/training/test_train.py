@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tfderm import datasets, files, models
-from tfderm.contract import ModelContract
+from tfderm.contract import ImageInput, ModelContract
 from tfderm.datasets.synthetic.dermoscopy import generate
 from tfderm.errors import CheckFailed, InputError
 from tfderm.pipeline import load_images
@@ -288,7 +288,7 @@ def test_unknown_metadata_costs_nothing(coloured):
     assert loss(beside, [site], corpus.records) == pytest.approx(alone, rel=1e-6)
 
     told = [replace(corpus.records[0], metadata={"site": "foot"}), *corpus.records[1:]]
-    foot = np.asarray(beside(load_images(corpus, told[:1], (32, 32)))["auxiliary_site"])[0, 1]
+    foot = np.asarray(beside(load_images(corpus, told[:1], ImageInput((32, 32))))["auxiliary_site"])[0, 1]
     assert loss(beside, [site], told) == pytest.approx(alone - 0.3 * np.log(foot) / 90, rel=1e-6)
 
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfderm.contract import ImageInput
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
@@ -70,8 +71,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
     if run.recipe.task == "detection":
         predictions, details = detection_predictions(run, model, own, of_split, corpus, records)
     else:
-        image_size, names = run.recipe.image_size, [output.name for output in run.contract.outputs]
-        outputs = predict_outputs(model, corpus, records, image_size, names)
+        names = [output.name for output in run.contract.outputs]
+        outputs = predict_outputs(model, corpus, records, run.recipe.image, names)
         predictions = Predictions(
             task=run.recipe.task,
             images=[record.image for record in records],
@@ -88,7 +89,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         if explained := component_report(predictions, of_split["train"], records, run.recipe.seed):
             details["components"] = explained
         maps = {output.stride: outputs[output.name] for output in run.contract.outputs_of_kind("location_map")}
-        if located := location_report(maps, corpus, records, image_size, run.recipe.seed):
+        if located := location_report(maps, corpus, records, run.recipe.image, run.recipe.seed):
             details["location"] = located
     result = {
         "recipe": run.recipe.name,
@@ -105,7 +106,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         "claim": dict(run.recipe.claim),
         **score(predictions, seed=run.recipe.seed),
         "subgroups": subgroup_report(
-            predictions, records, ImageStore(corpus, records, run.recipe.image_size), run.recipe.seed
+            predictions, records, ImageStore(corpus, records, run.recipe.image), run.recipe.seed
         ),
         **details,
     }
@@ -163,17 +164,17 @@ def choose_records(
 
 
 def predict_outputs(
-    model: Any, corpus: Corpus, records: Sequence[Record], image_size: tuple[int, int], names: Sequence[str]
+    model: Any, corpus: Corpus, records: Sequence[Record], target: ImageInput, names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """The outputs `names` of a model for all records, in their order: name -> (N, ...) float32."""
     from tqdm import tqdm
 
     from tfderm.pipeline import image_batches
 
-    batch_size = max(1, min(16, _BATCH_PIXELS // (image_size[0] * image_size[1])))
+    batch_size = max(1, min(16, _BATCH_PIXELS // math.prod(target.image_size)))
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in names}
     total = math.ceil(len(records) / batch_size)
-    batches = image_batches(corpus, records, image_size, batch_size=batch_size)
+    batches = image_batches(corpus, records, target, batch_size=batch_size)
     for images in tqdm(batches, "predicting", total, delay=1, leave=False):
         answer = model.predict_on_batch(images)
         for name in names:
@@ -205,7 +206,7 @@ def _baseline_predictions(
     from tfderm.evaluation import baselines
 
     scale = min(1.0, _BASELINE_SIDE / max(recipe.image_size))
-    image_size = (round(recipe.image_size[0] * scale), round(recipe.image_size[1] * scale))
+    target = replace(recipe.image, image_size=tuple(round(side * scale) for side in recipe.image_size))
     if recipe.task == "severity":
         candidates = {"constant": baselines.ConstantSeverity(), "colour_histogram": baselines.ColourHistogramSeverity()}
     else:
@@ -213,8 +214,8 @@ def _baseline_predictions(
     y, groups = true_values(training, recipe), [record.group or record.image for record in training]
     predictions = {}
     for name, baseline in candidates.items():
-        baseline.fit(ImageStore(own, training, image_size), y, groups)
-        images = ImageStore(corpus, records, image_size)
+        baseline.fit(ImageStore(own, training, target), y, groups)
+        images = ImageStore(corpus, records, target)
         if recipe.task == "severity":
             predictions[name] = baseline.predict(images)
         else:

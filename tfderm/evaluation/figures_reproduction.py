@@ -51,7 +51,7 @@ def _ground_truth_maps(run: Run):
     image_size = run.recipe.image_size
     maps = location_maps(scaled_boxes(record, image_size)[1], image_size, strides)
     figure, axes = new_figure(1.9 * (len(strides) + 1), 2.2, 1, len(strides) + 1)
-    show(axes[0, 0], load_images(corpus, [record], image_size)[0])
+    show(axes[0, 0], load_images(corpus, [record], run.recipe.image)[0])
     for axis, stride, target in zip(axes[0, 1:], strides, maps, strict=True):
         show(axis, np.asarray(target), cmap="viridis", vmin=0, vmax=1)
         axis.set_title(f"stride {stride}", fontsize=8)

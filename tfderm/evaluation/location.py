@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfderm.contract import ImageInput
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.evaluation.scores import LEVEL, REPEATS, Metric
 from tfderm.metrics import bootstrap_sample
@@ -28,7 +29,7 @@ def location_report(
     maps: Mapping[int, np.ndarray],
     corpus: Corpus,
     records: Sequence[Record],
-    image_size: tuple[int, int],
+    target: ImageInput,
     seed: int = 0,
 ) -> dict[str, Any] | None:
     """Correlation of predicted maps with lesion masks, beside that of the box-derived maps training aims at.
@@ -42,7 +43,7 @@ def location_report(
         maps: stride -> (N, ceil(height / stride), ceil(width / stride), 1), predicted.
         corpus: where the masks lie.
         records: the N photographs.
-        image_size: height, width in pixels of the model's input.
+        target: the model's input.
         seed: of the resamples.
 
     Returns:
@@ -57,8 +58,8 @@ def location_report(
     predicted, targets = (np.empty((len(rows), len(strides))) for _ in range(2))
     for place, index in enumerate(rows):
         record = records[index]
-        mask = preprocess.load(corpus.root / record.mask, image_size, name=record.mask)[..., 0] / 255.0
-        aims = location_maps(scaled_boxes(record, image_size)[1], image_size, strides)
+        mask = preprocess.load(corpus.root / record.mask, target, name=record.mask)[..., 0] / 255.0
+        aims = location_maps(scaled_boxes(record, target.image_size)[1], target.image_size, strides)
         for column, (stride, aim) in enumerate(zip(strides, aims, strict=True)):
             share = covered_share(mask, stride)
             predicted[place, column] = _correlation(maps[stride][index, :, :, 0], share)

@@ -7,6 +7,7 @@ import keras
 
 from tfderm.contract import ModelContract
 from tfderm.errors import CheckFailed, InputError
+from tfderm.models.normalization import pixel_statistics
 from tfderm.native_messages import silenced_native_messages
 from tfderm.runtime.graph import LINEAR, Graph, Op
 
@@ -75,6 +76,9 @@ def check_contract(model: keras.Model, contract: ModelContract) -> None:
     received = (image.name, tuple(image.shape[1:]), keras.backend.standardize_dtype(image.dtype))
     if received != expected:
         raise InputError(f"the model's input differs from its contract: expected {expected}, received {received}.")
+    recorded, computed = (contract.image.mean, contract.image.std), pixel_statistics(model)
+    if recorded != ((), ()) and recorded != computed:
+        raise InputError(f"the model normalises pixels by mean and deviation {computed}, its contract says {recorded}.")
     shapes = {name: tuple(output.shape[1:]) for name, output in model.output.items()}
     claimed = {output.name: output.shape for output in contract.outputs}
     if shapes != claimed:

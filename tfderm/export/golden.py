@@ -12,7 +12,7 @@ from tfderm.contract import ModelContract
 from tfderm.export.parity import ANSWER_TOLERANCE, FLOAT32_TOLERANCES
 from tfderm.files import sha256, write_json
 from tfderm.runtime.predictor import LiteRTModel
-from tfderm.runtime.preprocess import decode, resize
+from tfderm.runtime.preprocess import load, resize
 
 TOLERANCES = {
     "float": FLOAT32_TOLERANCES | {"interval": ANSWER_TOLERANCE, "band": 0.0},
@@ -52,7 +52,7 @@ def write_golden(folder: Path, content: bytes, contract: ModelContract, scheme: 
         height, width = contract.image.image_size
         path = folder / f"{index}.png"
         Image.fromarray(golden_image(index, (round(height * tall), round(width * wide)))).save(path)
-        pixels = resize(decode(path), contract.image.image_size)
+        pixels = load(path, contract.image)
         answer, outputs = model(pixels), {}
         jumps = _jumps(contract, answer, tolerances["severity"])
         for output in contract.outputs:

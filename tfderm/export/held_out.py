@@ -43,9 +43,9 @@ class RunImages:
         chosen = self.of_split(split)
         if not chosen:
             raise InputError(f"{self.corpus.name} has no image of the split {split!r} of {self.run.path}.")
-        image_size = self.run.contract.image.image_size
-        images = ImageStore(self.corpus, chosen, image_size)  # Read several times: once per attempt at quantisation.
-        step = _batch_size(image_size)
+        target = self.run.contract.image
+        images = ImageStore(self.corpus, chosen, target)  # Read several times: once per attempt at quantisation.
+        step = _batch_size(target.image_size)
         starts = range(0, len(chosen), step)
         return HeldOut(
             batches=lambda: (
@@ -71,7 +71,7 @@ class RunImages:
         training = [record for record in self.records if self.run.splits.get(record.image) == "train"]
         positions = np.unique(np.linspace(0, len(training) - 1, min(limit, len(training))).round().astype(int))
         chosen = [training[position] for position in positions] if training else []
-        images = load_images(self.corpus, chosen, self.run.contract.image.image_size) if chosen else []
+        images = load_images(self.corpus, chosen, self.run.contract.image) if chosen else []
         return {record.image: image for record, image in zip(chosen, images, strict=True)}
 
 

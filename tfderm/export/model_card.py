@@ -32,7 +32,7 @@ def model_card(
         "## Input and outputs",
         "",
         f"- `{contract.image.name}`: {width}x{height} {contract.image.channels} {contract.image.dtype}, "
-        f"resize {contract.image.resize}; normalisation is inside the model.",
+        f"resize {contract.image.resize}, {_seen(contract.image.crop)}; normalisation is inside the model.",
     ]
     for output in contract.outputs:
         low, high = output.range
@@ -113,3 +113,9 @@ def _metrics(metrics: Mapping[str, Any] | None) -> list[str]:
 
 def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _seen(crop: float | None) -> str:
+    if crop is None:
+        return "the whole photograph, stretched"
+    return f"{crop:.1%} of the sides of its largest centred part of that shape"

@@ -53,7 +53,7 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
         with archive.open("images.npy", "w", force_zip64=True) as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(records), height, width, 3)}
             np.lib.format.write_array_header_1_0(file, header)
-            for batch in image_batches(corpus, records, recipe.image_size):
+            for batch in image_batches(corpus, records, recipe.image):
                 file.write(np.ascontiguousarray(batch).tobytes())
 
 

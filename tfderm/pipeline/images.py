@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 
+from tfderm.contract import ImageInput
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.runtime import preprocess
 
@@ -19,14 +20,14 @@ class ImageStore:
     Args:
         corpus: where the files lie.
         records: photographs in order.
-        image_size: height, width in pixels.
+        target: the model's input.
     """
 
-    def __init__(self, corpus: Corpus, records: Sequence[Record], image_size: tuple[int, int]):
+    def __init__(self, corpus: Corpus, records: Sequence[Record], target: ImageInput):
         self._corpus = corpus
         self._records = records
-        self._image_size = tuple(image_size)
-        shape = (len(records), *self._image_size, 3)
+        self._target = target
+        shape = (len(records), *target.image_size, 3)
         fits = np.prod(shape, dtype=np.int64) < _MEMORY_SHARE * psutil.virtual_memory().available
         self._images = np.empty(shape, np.uint8) if fits else None
         self._present = np.zeros(len(records), bool)
@@ -39,7 +40,7 @@ class ImageStore:
         if self._present[index]:
             return self._images[index]
         record = self._records[index]
-        image = preprocess.load(self._corpus.path(record), self._image_size, name=record.image)
+        image = preprocess.load(self._corpus.path(record), self._target, name=record.image)
         if self._images is not None:
             self._images[index] = image
             self._present[index] = True
@@ -47,20 +48,20 @@ class ImageStore:
 
 
 def image_batches(
-    corpus: Corpus, records: Sequence[Record], image_size: tuple[int, int], batch_size: int = 16
+    corpus: Corpus, records: Sequence[Record], target: ImageInput, batch_size: int = 16
 ) -> Iterator[np.ndarray]:
     """Yield (b, height, width, 3) uint8 RGB in the order of `records`, b = `batch_size` but for the last."""
     with ThreadPoolExecutor(_THREADS) as pool:
 
         def read(record: Record) -> np.ndarray:
-            return preprocess.load(corpus.path(record), image_size, name=record.image)
+            return preprocess.load(corpus.path(record), target, name=record.image)
 
         for start in range(0, len(records), batch_size):
             yield np.stack(list(pool.map(read, records[start : start + batch_size])))
 
 
-def load_images(corpus: Corpus, records: Sequence[Record], image_size: tuple[int, int]) -> np.ndarray:
+def load_images(corpus: Corpus, records: Sequence[Record], target: ImageInput) -> np.ndarray:
     """All images at once: (n, height, width, 3) uint8 RGB."""
     if not records:
-        return np.empty((0, *image_size, 3), np.uint8)
-    return np.concatenate(list(image_batches(corpus, records, image_size)))
+        return np.empty((0, *target.image_size, 3), np.uint8)
+    return np.concatenate(list(image_batches(corpus, records, target)))

@@ -54,7 +54,7 @@ class InputPipeline:
         self.recipe = recipe
         self.strides = tuple(strides)
         self.training = training
-        self._images = ImageStore(corpus, self.records, recipe.image_size)
+        self._images = ImageStore(corpus, self.records, recipe.image)
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
         if recipe.task == "classification":
             classes = true_values(self.records, recipe).astype(np.int32)

@@ -17,7 +17,7 @@ from tfderm.files import write_json
 from tfderm.runtime.bundle import Bundle, write_manifest
 from tfderm.runtime.graph import Graph, Op
 from tfderm.runtime.predictor import LiteRTModel
-from tfderm.runtime.preprocess import decode, resize
+from tfderm.runtime.preprocess import decode, fit
 
 _FEATURES = (
     "sse4_2 avx avx2 fma f16c avx512f avx512bw avx512vl avx512_vnni avx_vnni avx512_bf16 avx512_fp16 amx_tile amx_int8 "
@@ -92,7 +92,7 @@ def latency(bundle: Bundle, threads: int, warmup: int, runs: int) -> dict[str, A
     """Median, 90th percentile and minimum of single invocations, milliseconds."""
     model = LiteRTModel(bundle.model_path.read_bytes(), bundle.contract, threads)
     image = decode(bundle.path / "golden" / bundle.golden["images"][0]["image"])
-    pixels = resize(image, bundle.contract.image.image_size)
+    pixels = fit(image, bundle.contract.image)
     for _ in range(warmup):
         model(pixels)
     times = []

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tfderm.contract import ModelContract
 from tfderm.errors import InputError
 from tfderm.runtime.bundle import Bundle, load_bundle
-from tfderm.runtime.preprocess import resize
+from tfderm.runtime.preprocess import fit
 
 SIGNATURE = "serving_default"
 
@@ -88,7 +88,7 @@ class Predictor:
         Args:
             image: (height, width, 3) uint8 RGB of any size, upright.
         """
-        return self.model(resize(image, self.contract.image.image_size))
+        return self.model(fit(image, self.contract.image))
 
     def answer(self, image: np.ndarray) -> dict[str, Any]:
         """What a person is shown: values clipped to the contract's ranges, JSON-ready, without location maps.

@@ -7,11 +7,13 @@ pass accumulates integers, adds one half, shifts right by 22 and clips to 0..255
 """
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfderm.contract import ImageInput
 from tfderm.errors import InputError
 
 MAX_PIXELS = 200_000_000
@@ -84,6 +86,43 @@ def resize(image: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     return np.asarray(across.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def load(source: Path | str | bytes, image_size: tuple[int, int], name: str | None = None) -> np.ndarray:
-    """`decode`, then `resize`: (height, width, 3) uint8 RGB, what the input `image` of every model takes."""
-    return resize(decode(source, name), image_size)
+def central_part(image: np.ndarray, image_size: tuple[int, int], crop: float) -> np.ndarray:
+    """The largest centred part of the shape of `image_size`, times `crop` along both sides.
+
+    A side of it is computed in float64 and rounded, halves up, to at least one pixel; where an odd pixel is left over,
+    the far edge loses it.
+
+    Args:
+        image: (height, width, 3) uint8.
+        image_size: height, width whose ratio the part has.
+        crop: share of its sides, above 0 and at most 1.
+
+    Returns:
+        A view of the image.
+    """
+    height, width = image.shape[:2]
+    rows, columns = image_size
+    sides = min(height, width * rows / columns), min(width, height * columns / rows)
+    inner_height, inner_width = (max(1, math.floor(side * crop + 0.5)) for side in sides)
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    return image[top : top + inner_height, left : left + inner_width]
+
+
+def fit(image: np.ndarray, target: ImageInput) -> np.ndarray:
+    """A decoded image as the input `image` of a model takes it: its central part where asked for, then `resize`.
+
+    Args:
+        image: (height, width, 3) uint8 RGB, upright.
+        target: the model's input.
+
+    Returns:
+        (height, width, 3) uint8 RGB of the target's size.
+    """
+    if target.crop is not None:
+        image = central_part(image, target.image_size, target.crop)
+    return resize(image, target.image_size)
+
+
+def load(source: Path | str | bytes, target: ImageInput, name: str | None = None) -> np.ndarray:
+    """`decode`, then `fit`: (height, width, 3) uint8 RGB, what the input `image` of a model takes."""
+    return fit(decode(source, name), target)

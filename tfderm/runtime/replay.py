@@ -8,7 +8,7 @@ import numpy as np
 from tfderm.errors import InputError
 from tfderm.runtime.bundle import Bundle
 from tfderm.runtime.predictor import LiteRTModel
-from tfderm.runtime.preprocess import decode, resize
+from tfderm.runtime.preprocess import load
 
 
 def replay_golden(bundle: Bundle, num_threads: int = 1) -> list[dict[str, Any]]:
@@ -26,7 +26,7 @@ def replay_golden(bundle: Bundle, num_threads: int = 1) -> list[dict[str, Any]]:
     checks = []
     try:
         for entry in bundle.golden["images"]:
-            pixels = resize(decode(folder / entry["image"]), bundle.contract.image.image_size)
+            pixels = load(folder / entry["image"], bundle.contract.image)
             same = hashlib.sha256(pixels.tobytes()).hexdigest() == entry["input_sha256"]
             checks.append(_check(f"golden {entry['image']} resized pixels", float(not same), 0.0))
             outputs = model(pixels)

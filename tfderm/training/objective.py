@@ -10,8 +10,7 @@ from tfderm.losses import ComponentLoss, LocationFocalLoss, SeverityLoss
 from tfderm.models.faster_rcnn import FasterRCNNTraining
 from tfderm.pipeline.auxiliary import AuxiliaryTarget
 from tfderm.recipe import Recipe
-
-_WARM_UP = 0.05
+from tfderm.training.optimizers import make_optimizer
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -22,6 +21,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     Classification: cross-entropy, with the class weights of the input pipeline, and 0.3 times the cross-entropy of each
     auxiliary output where it is known. Detection: `model` computes its own loss.
     """
+    optimizer = make_optimizer(recipe, model, steps_per_epoch)
     if recipe.task == "severity":
         weights = {"location": 1.0, "pair": 0.2, "regression": 0.2, "components": 0.2, **recipe.loss_weights}
         losses = {"severity": SeverityLoss(recipe.pairs, weights["pair"], weights["regression"])}
@@ -34,15 +34,15 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
                 losses[name] = ComponentLoss()
                 loss_weights[name] = weights["components"]
         metrics = {"severity": [keras.metrics.MeanAbsoluteError(name="mean_absolute_error")]}
-        model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
+        model.compile(optimizer, loss=losses, loss_weights=loss_weights, metrics=metrics)
     elif recipe.task == "detection":
-        model.compile(_optimizer(recipe, steps_per_epoch))
+        model.compile(optimizer)
     else:
         weights = {"auxiliary": 0.3, **recipe.loss_weights}
         losses = {name: keras.losses.SparseCategoricalCrossentropy() for name in model.output}
         loss_weights = {name: 1.0 if name == "probabilities" else weights["auxiliary"] for name in model.output}
         metrics = {"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
-        model.compile(_optimizer(recipe, steps_per_epoch), loss=losses, loss_weights=loss_weights, metrics=metrics)
+        model.compile(optimizer, loss=losses, loss_weights=loss_weights, metrics=metrics)
 
 
 def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[AuxiliaryTarget] = ()) -> keras.Model:
@@ -68,19 +68,3 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
         for target in auxiliary
     }
     return keras.Model(model.input, {**model.output, **outputs})
-
-
-def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    rate = recipe.learning_rate
-    if recipe.learning_rate_schedule == "cosine":
-        total = max(recipe.epochs * steps_per_epoch, 1)
-        warm_up = min(max(int(_WARM_UP * total), 1), total - 1)
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warm_up else rate,
-            decay_steps=max(total - warm_up, 1),
-            warmup_target=rate if warm_up else None,
-            warmup_steps=warm_up,
-        )
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9)
-    return keras.optimizers.Adam(rate)

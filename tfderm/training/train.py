@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades
 from tfderm.errors import InputError
 from tfderm.files import atomic_path, cache, locked, write_csv, write_json
+from tfderm.models.normalization import pixel_statistics
 from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
 from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.pipeline.splits import check_splits, check_unseen, make_splits, write_splits
@@ -81,8 +83,12 @@ def train(
         initial = run.initial
     elif initial is None and recipe.pretraining is not None:
         initial = pretrained_run(recipe)
+    _check_beginning(recipe, initial)
     keras.utils.set_random_seed(recipe.seed)
-    model = build_model(recipe, recipe.precision)
+    begun = run if resume and run.checkpoint.is_file() else Run.open(initial) if initial else None
+    model = build_model(recipe, recipe.precision, begun.contract.image if begun else None)
+    if recipe.fine_tuning == "head":
+        freeze_all_but_the_last(model)
     auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
     learner = trained_model(model, recipe, auxiliary)
     if resume:
@@ -95,7 +101,8 @@ def train(
         run = _write_run(output, recipe, model, corpus, source, selection, splits, initial)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
-        f"{model.count_params():,} parameters, {keras.backend.backend()} backend",
+        f"{_count(learner.trainable_variables):,} of {_count(learner.variables):,} parameters learn, "
+        f"{keras.backend.backend()} backend",
         file=sys.stderr,
     )
     strides, components = map_strides(model), component_names(model)
@@ -115,7 +122,10 @@ def train(
         run,
     )
     with atomic_path(output / "model.keras") as temporary:
-        _in_float32(model, recipe).save(temporary)
+        finished = _in_float32(model, recipe, run.contract.image)
+        for layer in finished.layers:
+            layer.trainable = True
+        finished.save(temporary)
     shutil.rmtree(run.checkpoint.parent, ignore_errors=True)
     return run
 
@@ -148,17 +158,47 @@ def _auxiliary_summary(recipe: Recipe, targets: Sequence[AuxiliaryTarget]) -> st
     return f"learns beside the label: {learned or 'nothing'}{absent}"
 
 
-def _model_options(recipe: Recipe) -> dict:
+def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
+    if recipe.fine_tuning == "scratch" and initial is not None:
+        raise InputError(f"{recipe.name} is trained from scratch (`fine_tuning`); leave out --from {initial}.")
+    if recipe.fine_tuning == "head" and initial is None and not recipe.weights:
+        raise InputError(
+            "`fine_tuning` 'head' would train one layer on random features; give --set weights=imagenet, a file of "
+            "weights, or --from RUN."
+        )
+
+
+def freeze_all_but_the_last(model: keras.Model) -> None:
+    """Let the last layer with weights learn alone; frozen batch normalisation uses the statistics that it has."""
+    last = next(layer for layer in reversed(model.layers) if layer.weights)
+    for layer in model.layers:
+        layer.trainable = layer is last
+
+
+def _count(variables: Sequence[keras.Variable]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
+
+
+def build_model(recipe: Recipe, precision: str, begun: ImageInput | None = None) -> keras.Model:
+    """A model that computes in `precision`; its variables are float32 in any.
+
+    Args:
+        recipe: which.
+        precision: as `Recipe.precision`.
+        begun: the input of a model whose weights will be put into this one; then the recipe's `weights` are not read
+            again.
+    """
     options = {"image_size": recipe.image_size, "weight_decay": recipe.weight_decay, **recipe.model_options}
-    return options | ({"num_classes": len(recipe.labels)} if recipe.labels else {})
-
-
-def build_model(recipe: Recipe, precision: str) -> keras.Model:
-    """A fresh model that computes in `precision`; its variables are float32 in any."""
+    if recipe.labels:
+        options["num_classes"] = len(recipe.labels)
+    if recipe.weights and begun is None:
+        options["weights"] = recipe.weights
+    elif recipe.weights:
+        options |= {"mean": begun.mean, "std": begun.std}
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return models.create_model(recipe.model, **_model_options(recipe))
+        return models.create_model(recipe.model, **options)
     finally:
         keras.config.set_dtype_policy(usual)
 
@@ -183,11 +223,11 @@ def _check_grades(model: keras.Model, records: Sequence[Record], source: str) ->
         )
 
 
-def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
+def _in_float32(model: keras.Model, recipe: Recipe, image: ImageInput) -> keras.Model:
     """The trained model as evaluation and export take it."""
     if recipe.precision == "float32":
         return model
-    twin = build_model(recipe, "float32")
+    twin = build_model(recipe, "float32", image)
     twin.set_weights(model.get_weights())
     return twin
 
@@ -231,6 +271,7 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
 
 def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelContract:
     """The contract of a model trained by this recipe on this corpus."""
+    mean, std = pixel_statistics(model)
     outputs = []
     for name, tensor in model.output.items():
         shape = tuple(tensor.shape[1:])
@@ -249,7 +290,7 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
     return ModelContract(
         recipe=recipe.name,
         task=recipe.task,
-        image=ImageInput(recipe.image_size),
+        image=replace(recipe.image, mean=mean, std=std),
         outputs=tuple(outputs),
         labels=recipe.labels,
         label_names=dict(recipe.label_names),
