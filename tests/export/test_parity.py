@@ -154,3 +154,20 @@ def test_nan_is_refused():
     candidate["severity"][3] = np.nan
     for scheme in ("float32", "mixed"):
         assert "finite outputs" in failed(compare(SEVERITY, scheme, reference, candidate, images))
+
+
+def test_agreement_is_reported_for_every_class():
+    reference, images = class_case()
+    candidate = {"probabilities": reference["probabilities"].copy()}
+    of_second = np.flatnonzero(images.y_true == 1)
+    flipped = of_second[: len(of_second) // 4]
+    candidate["probabilities"][flipped] = np.roll(candidate["probabilities"][flipped], 1, axis=1)
+    images.y_true[images.y_true == 2] = 0
+    parity = compare(CLASSES, "static_wi8_ai8", reference, candidate, images)
+    expected = {
+        LABELS[0]: {"num_images": 400 - len(of_second), "share": 1.0},
+        LABELS[1]: {"num_images": len(of_second), "share": 1 - len(flipped) / len(of_second)},
+        LABELS[2]: {"num_images": 0, "share": None},
+    }
+    assert parity["outputs"]["probabilities"]["agreement_by_class"] == expected
+    assert f"| top-1 agreement on {LABELS[2]}, 0 images | no image | | |" in table(parity)

@@ -175,7 +175,7 @@ def predict_outputs(
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in names}
     total = math.ceil(len(records) / batch_size)
     batches = image_batches(corpus, records, target, batch_size=batch_size)
-    for images in tqdm(batches, "predicting", total, delay=1, leave=False):
+    for images in tqdm(batches, "predicting", total, delay=1, leave=False, disable=None):
         answer = model.predict_on_batch(images)
         for name in names:
             outputs[name].append(np.asarray(answer[name], dtype=np.float32))

@@ -107,6 +107,11 @@ def compare(
     outputs = {
         name: _differences(kind, reference[name], candidate[name], held_out.lesions) for name, kind in kinds.items()
     }
+    for name, kind in kinds.items():
+        if kind == "probabilities":
+            outputs[name]["agreement_by_class"] = _agreement_by_class(
+                contract.labels, held_out.y_true, reference[name], candidate[name]
+            )
     finite = all(np.isfinite(candidate[name]).all() for name in kinds)
     checks = [_check("finite outputs", float(finite), ">=", 1.0)]
     metrics: tuple[dict[str, float], dict[str, float]] = ({}, {})
@@ -162,6 +167,10 @@ def table(parity: Mapping[str, Any]) -> str:
         passed = "yes" if check["passed"] else "NO"
         limit = f"{check['comparison']} {check['limit']:.4g}"
         lines.append(f"| {check['name']} | {check['value']:.4g} | {limit} | {passed} |")
+    for output in parity["outputs"].values():
+        for label, agreement in output.get("agreement_by_class", {}).items():
+            share = "no image" if agreement["share"] is None else f"{agreement['share']:.4g}"
+            lines.append(f"| top-1 agreement on {label}, {agreement['num_images']} images | {share} | | |")
     return "\n".join(lines)
 
 
@@ -236,6 +245,16 @@ def _classification(contract, reference, candidate, held_out):
             )
             checks.append(_check(f"recall drop of {label}, low end of its interval", drop.low, "<=", RECALL_DROP))
     return checks, metrics
+
+
+def _agreement_by_class(labels, y_true, reference, candidate) -> dict[str, dict[str, Any]]:
+    """Label -> on how many images of it the two answer, and on which share they give the same answer."""
+    same = reference.argmax(axis=1) == candidate.argmax(axis=1)
+    of_class = {label: same[y_true == index] for index, label in enumerate(labels)}
+    return {
+        label: {"num_images": len(values), "share": float(values.mean()) if len(values) else None}
+        for label, values in of_class.items()
+    }
 
 
 def _distinct(reference: np.ndarray, candidate: np.ndarray) -> dict[str, Any]:
