@@ -71,13 +71,12 @@ def _convert(arguments) -> int:
     from tfderm.models.backbones import architecture
     from tfderm.models.weights import IMAGENET, network_of, read_weights
 
-    name = arguments.model
-    if name is None:
-        if arguments.source == IMAGENET:
-            raise InputError("convert imagenet: name the network with --model.")
-        name = network_of(read_weights(arguments.source))
-    architecture(name)
-    model = create_model(name, weights=arguments.source)
+    if arguments.model is None and arguments.source == IMAGENET:
+        raise InputError("convert imagenet: name the network with --model.")
+    network = architecture(arguments.model) if arguments.model else None
+    weights = read_weights(arguments.source, network)
+    name = arguments.model or network_of(weights)
+    model = create_model(name, weights=weights)
     with atomic_path(arguments.to) as temporary:
         model.save(temporary)
     classes = model.output["probabilities"].shape[-1]

@@ -31,7 +31,8 @@ def classifier(
 
     Returns:
         Functional model: `image` (B, height, width, 3) uint8 RGB to `probabilities` (B, num_classes), or with
-        `features_only` to `features_S` (B, about height / S, about width / S, C) for every stride S.
+        `features_only` to `features_S` (B, about height / S, about width / S, C) for every stride S. The layer
+        `normalization` gives the normalised pixels, `Architecture.last` the logits.
 
     Raises:
         InputError: there is no such network; the weights cannot be read or do not fit.

@@ -56,21 +56,22 @@ class Weights:
         return next((len(tensor) for name, tensor in (self.tensors or {}).items() if _in_keras(name) == bias), None)
 
 
-def read_weights(source: Path | str, network: Architecture | None = None) -> Weights:
+def read_weights(source: Path | str | Weights, network: Architecture | None = None) -> Weights:
     """Read weights; what lies in the hub's or in Keras' cache is not fetched again.
 
     Args:
         source: a file `.safetensors`, `.pth`, `.pt` or `.bin` with a state dict by timm's or torchvision's names; a
             `.keras` or `.h5` file of the same Keras model; a repository on the Hugging Face hub
             ("timm/resnet50.tv_in1k", or without "timm/"); torchvision's name ("ResNet50_Weights.IMAGENET1K_V1"); or
-            "imagenet", the source that `tfderm models` lists for the network.
+            "imagenet", the source that `tfderm models` lists for the network. What was read already is given back.
         network: which network "imagenet" means.
 
     Raises:
         InputError: the file is absent or damaged, or cannot be fetched, or the network has no weights on a hub.
     """
-    source = str(source)
-    place = source
+    if isinstance(source, Weights):
+        return source
+    place = source = str(source)
     if source == IMAGENET:
         if network is None or not network.weights:
             raise InputError(

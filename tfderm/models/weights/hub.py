@@ -1,5 +1,6 @@
 """Weights by name from the Hugging Face hub, through its own client and cache."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def fetch(name: str) -> Path:
         LocalEntryNotFoundError,
     )
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # Its warnings repeat what the error says.
     torchvision = _TORCHVISION.fullmatch(name)
     if torchvision:
         name = f"{torchvision[1].lower()}.{_TAGS[torchvision[2]]}"
