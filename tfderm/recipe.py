@@ -167,10 +167,22 @@ class Recipe:
             )
         if self.fine_tuning == "scratch" and (self.weights or self.pretraining):
             raise InputError("`fine_tuning` 'scratch' takes no `weights` and no `pretraining`; leave them out.")
-        if self.crop is not None and (self.task != "classification" or not 0 < self.crop <= 1):
+        if self.crop is not None and not (
+            self.task == "classification" and type(self.crop) in (int, float) and 0 < self.crop <= 1
+        ):
             raise InputError(
                 "`crop` goes with task 'classification' alone and lies above 0, at most 1. "
-                f"Received: task={self.task!r}, crop={self.crop}"
+                f"Received: task={self.task!r}, crop={self.crop!r}"
+            )
+        if self.fine_tuning == "head" and self.task != "classification":
+            raise InputError(
+                f"`fine_tuning` 'head' goes with task 'classification' alone. Received: task={self.task!r}"
+            )
+        if self.first_layer_rate != 1 and self.task == "detection":
+            raise InputError("`first_layer_rate` goes with networks of one chain of layers, not with a detector.")
+        if own := {"weights", "mean", "std"} & set(self.model_options):
+            raise InputError(
+                f"`model_options` has {', '.join(sorted(own))}; weights are named in the field `weights` of the recipe."
             )
         if self.pretraining and not self.pretraining.data:
             raise InputError(f"`pretraining` needs data of its own. Received: {self.pretraining.name}, without data.")

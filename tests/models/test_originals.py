@@ -165,6 +165,12 @@ def test_the_first_layer_normalises_by_the_networks_own_mean_and_deviation():
     np.testing.assert_allclose(normalised[0, 0, :, 0], [-1, 1], atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["inception_v3", "alexnet"])
+def test_images_that_are_too_small_are_refused(name):
+    with pytest.raises(InputError, match=f"{name} cannot take images of 24x24 pixels"):
+        create_model(name, image_size=(24, 24))
+
+
 def test_an_unknown_network_is_refused():
     with pytest.raises(InputError, match="No model 'resnet51'. There are: alexnet, "):
         create_model("resnet51")

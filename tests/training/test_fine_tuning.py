@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import keras
@@ -19,6 +21,7 @@ from tfderm.runtime.preprocess import central_part, resize
 from tfderm.training import fit as fit_module
 from tfderm.training import train
 from tfderm.training.optimizers import make_optimizer, rate_factors
+from tfderm.training.train import freeze_all_but_the_last
 
 MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 0.5)
 STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
@@ -111,7 +114,16 @@ def test_beginnings_that_contradict_each_other_are_refused(data, weights, tmp_pa
         recipe(weights, fine_tuning="scratch")
     with pytest.raises(InputError, match="two beginnings"):
         replace(get_recipe("cnd"), weights="imagenet")
+    with pytest.raises(InputError, match="`model_options` has weights"):
+        replace(recipe(), model_options={"weights": "imagenet"})
+    with pytest.raises(InputError, match="'head' goes with task 'classification' alone"):
+        replace(get_recipe("psenet:components"), fine_tuning="head")
+    for crop in ("abc", float("nan"), True, 0, 1.5):
+        with pytest.raises(InputError, match="`crop` goes with"):
+            recipe(crop=crop)
     donor = train(recipe(), data=data, output=tmp_path / "donor").path
+    with pytest.raises(InputError, match="--from .* are two beginnings"):
+        train(recipe(weights), data=data, output=tmp_path / "run", initial=donor)
     with pytest.raises(InputError, match="is trained from scratch .* leave out --from"):
         train(recipe(fine_tuning="scratch"), data=data, output=tmp_path / "run", initial=donor)
     assert not (tmp_path / "run").exists()
@@ -121,6 +133,14 @@ def test_weights_that_do_not_fit_leave_no_run(data, weights, tmp_path):
     with pytest.raises(InputError, match="do not fit resnet50"):
         train(replace(recipe(weights), model="resnet50"), data=data, output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("first", [1.0, 0.1])
+def test_the_finished_model_opens_in_plain_keras(first, data, tmp_path):
+    run = train(recipe(first_layer_rate=first), data=data, output=tmp_path / "run")
+    script = "import sys, keras; print(keras.saving.load_model(sys.argv[1]).count_params())"
+    done = subprocess.run([sys.executable, "-c", script, run.model_path], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "11187138"
 
 
 def test_a_stopped_run_continues_to_the_same_weights_without_the_file_of_weights(data, weights, tmp_path, monkeypatch):
@@ -149,7 +169,7 @@ def test_a_stopped_run_continues_to_the_same_weights_without_the_file_of_weights
 
 
 def test_the_weights_pixels_and_the_crop_travel_into_contract_file_and_predictor(data, weights, tmp_path):
-    run = train(recipe(weights, crop=0.5), data=data, output=tmp_path / "run")
+    run = train(recipe(weights, crop=0.5, learning_rate=1e-5), data=data, output=tmp_path / "run")
     assert (run.contract.image.mean, run.contract.image.std, run.contract.image.crop) == (MEAN, STD, 0.5)
     bundle = export_bundle(run, scheme="float32")
     model = models.load(run.model_path)
@@ -159,6 +179,12 @@ def test_the_weights_pixels_and_the_crop_travel_into_contract_file_and_predictor
         seen = resize(central_part(photograph, (32, 32), 0.5), (32, 32))
         expected = np.asarray(model(seen[None], training=False)["probabilities"])[0]
         np.testing.assert_allclose(predictor.predict(photograph)["probabilities"], expected, atol=1e-4)
+        whole = resize(photograph, (32, 32))
+        assert np.abs(np.asarray(model(whole[None], training=False)["probabilities"])[0] - expected).max() > 1e-3
+    assert run.contract.training["weights"] == str(weights) and f"the weights {weights}" in run.contract.licence
+    successor = train(recipe(), data=data, output=tmp_path / "next", initial=run.path).contract
+    assert (successor.image.mean, successor.image.std) == (MEAN, STD)
+    assert successor.training["weights"] == str(weights)
 
 
 def test_layers_learn_at_rates_spaced_geometrically():
@@ -170,6 +196,8 @@ def test_layers_learn_at_rates_spaced_geometrically():
     ratios = np.array(of_layer[1:]) / of_layer[:-1]
     np.testing.assert_allclose(ratios, ratios[0])
     assert rate_factors(model, 1.0) == {}
+    freeze_all_but_the_last(model, num_classes=2)
+    assert rate_factors(model, 0.01) == {"fc/kernel": 1, "fc/bias": 1}
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])

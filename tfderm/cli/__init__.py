@@ -10,7 +10,7 @@ from tfderm.errors import TfdermError
 VERBS = {
     "demo": "the whole main job on embedded synthetic data, ends with report.html",
     "recipes": "list the recipes and their variants",
-    "models": "list the networks, or describe one",
+    "models": "list the networks, describe one, or convert its weights",
     "runs": "list the runs in a folder",
     "data": "synthesize, check, split, preview or convert data",
     "train": "train a recipe: Recipe -> Run",

@@ -23,7 +23,8 @@ def add_parser(subparsers) -> None:
 
 def run(arguments) -> int:
     convert = arguments.name == "convert"
-    if convert != (arguments.source is not None and arguments.to is not None):
+    given = arguments.source, arguments.to
+    if convert != (None not in given) or (not convert and (any(given) or arguments.model)):
         raise InputError("Usage: tfderm models [NAME], or tfderm models convert SRC --to DST.keras [--model NAME].")
     if convert:
         return _convert(arguments)

@@ -79,6 +79,11 @@ def create_model(name: str, **options):
     return builder(**options)
 
 
+def takes_weights(name: str) -> bool:
+    """Whether a model starts from published weights where it is told to, with their own mean and deviation."""
+    return name in ARCHITECTURES or name == "severity_regressor"
+
+
 def load(path: Path | str):
     """Load a trained `.keras` file.
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfderm.errors import InputError
 from tfderm.models.backbones import architecture
 from tfderm.models.normalization import image_input, normalize
 from tfderm.models.weights import load_weights, read_weights
@@ -35,7 +36,7 @@ def classifier(
         `normalization` gives the normalised pixels, `Architecture.last` the logits.
 
     Raises:
-        InputError: there is no such network; the weights cannot be read or do not fit.
+        InputError: there is no such network; the images are too small for it; the weights cannot be read or do not fit.
     """
     network = architecture(backbone)
     found = read_weights(weights, network).adapted(network) if weights else None
@@ -43,8 +44,15 @@ def classifier(
     trained_mean, trained_std = (found and found.pixels) or (network.mean, network.std)
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     image = image_input(image_size or network.image_size)
-    maps = network.backbone(normalize(image, mean or trained_mean, std or trained_std), kernel_regularizer=regularizer)
-    logits = network.head(maps[-1], num_classes)
+    normalized = normalize(image, mean or trained_mean, std or trained_std)
+    try:
+        maps = network.backbone(normalized, kernel_regularizer=regularizer)
+        logits = network.head(maps[-1], num_classes)
+    except ValueError as error:  # Keras' own, of a map without pixels.
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{backbone} cannot take images of {image.shape[1]}x{image.shape[2]} pixels: {reason}"
+        ) from None
     probabilities = keras.layers.Softmax(dtype=keras.config.floatx(), name="probabilities")(logits)
     model = keras.Model(image, {"probabilities": probabilities}, name=backbone)
     if found:

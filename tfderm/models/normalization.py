@@ -25,9 +25,9 @@ def normalize(image, mean=IMAGENET_MEAN, std=IMAGENET_STD):
 
 def pixel_statistics(model):
     """Mean and deviation per channel by which a model normalises, read off its graph; two empty tuples for none."""
-    if _LAYER not in {layer.name for layer in model.layers}:
+    layer = next((layer for layer in model.layers if layer.name == _LAYER), None)
+    if not isinstance(layer, keras.layers.Rescaling):
         return (), ()
-    layer = model.get_layer(_LAYER)
     std = 1 / (255 * np.broadcast_to(np.asarray(layer.scale, np.float64), 3))
     mean = -np.broadcast_to(np.asarray(layer.offset, np.float64), 3) * std
     return tuple(mean.round(_DIGITS).tolist()), tuple(std.round(_DIGITS).tolist())

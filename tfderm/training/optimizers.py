@@ -21,8 +21,8 @@ def make_optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> 
         )
     factors = rate_factors(model, recipe.first_layer_rate)
     if recipe.optimizer == "sgd":
-        return LayerwiseSGD(factors, rate, momentum=0.9)
-    return LayerwiseAdam(factors, rate)
+        return LayerwiseSGD(factors, rate, momentum=0.9) if factors else keras.optimizers.SGD(rate, momentum=0.9)
+    return LayerwiseAdam(factors, rate) if factors else keras.optimizers.Adam(rate)
 
 
 def rate_factors(model: keras.Model, first: float) -> dict[str, float]:
@@ -40,8 +40,8 @@ def rate_factors(model: keras.Model, first: float) -> dict[str, float]:
         return {}
     layers = [layer for layer in model.layers if layer.trainable_variables]
     return {
-        variable.path: first ** (1 - index / max(len(layers) - 1, 1))
-        for index, layer in enumerate(layers)
+        variable.path: first ** (above / max(len(layers) - 1, 1))
+        for above, layer in enumerate(reversed(layers))
         for variable in layer.trainable_variables
     }
 

@@ -88,7 +88,7 @@ def train(
     begun = run if resume and run.checkpoint.is_file() else Run.open(initial) if initial else None
     model = build_model(recipe, recipe.precision, begun.contract.image if begun else None)
     if recipe.fine_tuning == "head":
-        freeze_all_but_the_last(model)
+        freeze_all_but_the_last(model, len(recipe.labels))
     auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
     learner = trained_model(model, recipe, auxiliary)
     if resume:
@@ -159,6 +159,10 @@ def _auxiliary_summary(recipe: Recipe, targets: Sequence[AuxiliaryTarget]) -> st
 
 
 def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
+    if recipe.weights and initial is not None:
+        raise InputError(
+            f"`weights` {recipe.weights} and --from {initial} are two beginnings; take one away (--set weights=)."
+        )
     if recipe.fine_tuning == "scratch" and initial is not None:
         raise InputError(f"{recipe.name} is trained from scratch (`fine_tuning`); leave out --from {initial}.")
     if recipe.fine_tuning == "head" and initial is None and not recipe.weights:
@@ -168,11 +172,10 @@ def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
         )
 
 
-def freeze_all_but_the_last(model: keras.Model) -> None:
-    """Let the last layer with weights learn alone; frozen batch normalisation uses the statistics that it has."""
-    last = next(layer for layer in reversed(model.layers) if layer.weights)
+def freeze_all_but_the_last(model: keras.Model, num_classes: int) -> None:
+    """Let what tells the classes learn alone; frozen batch normalisation uses the statistics that it has."""
     for layer in model.layers:
-        layer.trainable = layer is last
+        layer.trainable = isinstance(layer, keras.layers.Dense) and layer.units == num_classes
 
 
 def _count(variables: Sequence[keras.Variable]) -> int:
@@ -185,16 +188,16 @@ def build_model(recipe: Recipe, precision: str, begun: ImageInput | None = None)
     Args:
         recipe: which.
         precision: as `Recipe.precision`.
-        begun: the input of a model whose weights will be put into this one; then the recipe's `weights` are not read
-            again.
+        begun: the input of a model whose weights will be put into this one: it normalises alike, and the recipe's
+            `weights` are not read.
     """
     options = {"image_size": recipe.image_size, "weight_decay": recipe.weight_decay, **recipe.model_options}
     if recipe.labels:
         options["num_classes"] = len(recipe.labels)
-    if recipe.weights and begun is None:
-        options["weights"] = recipe.weights
-    elif recipe.weights:
+    if begun is not None and begun.mean and models.takes_weights(recipe.model):
         options |= {"mean": begun.mean, "std": begun.std}
+    elif recipe.weights:
+        options["weights"] = recipe.weights
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -225,8 +228,8 @@ def _check_grades(model: keras.Model, records: Sequence[Record], source: str) ->
 
 def _in_float32(model: keras.Model, recipe: Recipe, image: ImageInput) -> keras.Model:
     """The trained model as evaluation and export take it."""
-    if recipe.precision == "float32":
-        return model
+    if recipe.precision == "float32" and recipe.first_layer_rate == 1:
+        return model  # Otherwise the file would ask for this package's optimizer.
     twin = build_model(recipe, "float32", image)
     twin.set_weights(model.get_weights())
     return twin
@@ -255,7 +258,7 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
         "num_left_out": len(selection.left_out),
     }
     environment = describe_environment()
-    contract = contract_of(recipe, model, corpus)
+    contract = contract_of(recipe, model, corpus, initial)
     if initial is not None:
         before = Run.open(initial)
         environment["initial"] = {"run": str(initial.resolve()), "recipe": before.recipe.name}
@@ -269,9 +272,10 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
     return Run(output)
 
 
-def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelContract:
+def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Path | None = None) -> ModelContract:
     """The contract of a model trained by this recipe on this corpus."""
     mean, std = pixel_statistics(model)
+    weights = recipe.weights or (initial is not None and Run.open(initial).contract.training.get("weights")) or ""
     outputs = []
     for name, tensor in model.output.items():
         shape = tuple(tensor.shape[1:])
@@ -294,7 +298,7 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
         outputs=tuple(outputs),
         labels=recipe.labels,
         label_names=dict(recipe.label_names),
-        licence=corpus.licence,
+        licence=corpus.licence + (f"; and that of the weights {weights}, from which training began" if weights else ""),
         training={
             "data": corpus.name,
             "synthetic": corpus.synthetic,
@@ -302,6 +306,7 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus) -> ModelCont
             "seed": recipe.seed,
             "fold": recipe.fold,
             "paper": recipe.paper,
+            "weights": weights,
             "tfderm": tfderm.__version__,
         },
     )

@@ -12,8 +12,10 @@ from safetensors.numpy import save_file
 
 from tfderm.errors import InputError
 from tfderm.models import create_model
-from tfderm.models.backbones import ARCHITECTURES, architecture
-from tfderm.models.weights import load_weights, network_of, read_weights
+from tfderm.models.backbones import architecture
+from tfderm.models.normalization import pixel_statistics
+from tfderm.models.weights import Weights, load_weights, network_of, read_weights
+from tfderm.models.weights.hub import fetch
 
 SIZE = (64, 64)
 OURS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}
@@ -85,7 +87,7 @@ def test_the_network_is_told_by_the_weights(file, folder):
     assert network_of(read_weights(folder / file)) == "resnet18"
 
 
-@pytest.mark.parametrize("file", ["resnet18.safetensors", "resnet18.keras", "resnet18.h5"])
+@pytest.mark.parametrize("file", ["resnet18.safetensors", "resnet18.keras", "resnet18.weights.h5", "resnet18.h5"])
 def test_with_other_classes_the_last_layer_is_fresh_and_this_is_said(file, folder, original, capsys):
     model = create_model("resnet18", image_size=SIZE, num_classes=3, weights=folder / file)
     assert re.search(r"tells 1000 classes, the model 3: its last layer, fc, is fresh", capsys.readouterr().err)
@@ -117,17 +119,40 @@ def test_weights_of_another_network_are_refused(file, folder):
         create_model("resnet50", image_size=SIZE, weights=folder / file)
 
 
-def test_a_file_without_names_that_lacks_a_layer_changes_nothing(folder, tmp_path):
-    path = tmp_path / "lacking.weights.h5"
+def test_a_layer_too_few_or_too_many_changes_nothing(folder, tmp_path):
+    path = tmp_path / "other.weights.h5"
     path.write_bytes((folder / "resnet18.weights.h5").read_bytes())
     with h5py.File(path, "a") as file:
-        del file["layers/dense"]
+        file["layers/dense/vars"].attrs["name"] = "another"
     model = random_model()
     before = model.get_weights()
-    with pytest.raises(InputError, match="lacking.weights.h5 does not fit resnet18: .* Nothing was loaded"):
+    with pytest.raises(InputError, match="fc.0 is missing; fc.1 is missing; another.0 has no place; another.1 has no"):
         load_weights(model, read_weights(path), "fc")
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_two_tensors_for_one_place_and_what_is_no_number_change_nothing(folder):
+    model = random_model()
+    before = model.get_weights()
+    tensors = state_dict(model)
+    tensors["layer1_0_conv1.weight"] = tensors["layer1.0.conv1.weight"]
+    tensors["fc.bias"] = np.array(["a"] * 1000)
+    with pytest.raises(InputError, match="layer1_0_conv1.weight and layer1.0.conv1.weight are for one place") as error:
+        load_weights(model, Weights("some", False, tensors), "fc")
+    assert "fc.bias holds <U1 instead of numbers" in str(error.value)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_converted_file_keeps_the_pixels_of_its_weights(folder, tmp_path):
+    keras.utils.set_random_seed(0)
+    pixels = (0.5, 0.25, 0.125), (0.25, 0.5, 0.5)
+    converted = create_model("resnet18", image_size=SIZE, mean=pixels[0], std=pixels[1])
+    converted.save(tmp_path / "converted.keras")
+    model = create_model("resnet18", image_size=SIZE, weights=tmp_path / "converted.keras")
+    assert pixel_statistics(model) == pixels
+    np.testing.assert_array_equal(answers(model), answers(converted))
 
 
 def test_pixels_of_the_description_go_into_the_graph(folder, tmp_path):
@@ -144,11 +169,11 @@ def test_files_that_are_absent_or_hold_nothing_are_named(tmp_path):
     with pytest.raises(InputError, match="none.pth does not exist"):
         read_weights(tmp_path / "none.pth", network)
     (tmp_path / "text.h5").write_text("no weights")
-    with pytest.raises(InputError, match="text.h5 is not an .h5 file, or is damaged"):
+    with pytest.raises(InputError, match="text.h5 is not an .h5 file of weights, or is damaged"):
         read_weights(tmp_path / "text.h5", network)
     with h5py.File(tmp_path / "table.h5", "w") as file:
         file["numbers"] = np.zeros(3)
-    with pytest.raises(InputError, match="table.h5 holds no weights"):
+    with pytest.raises(InputError, match="table.h5 is not an .h5 file of weights, or is damaged"):
         read_weights(tmp_path / "table.h5", network)
     save_file({"some.weight": np.zeros((2, 2), np.float32)}, tmp_path / "some.safetensors")
     with pytest.raises(InputError, match="does not tell which network it is of.*--model"):
@@ -187,8 +212,20 @@ def test_names_are_found_in_the_hubs_cache_without_a_network(name, hub, folder, 
 def test_without_network_and_cache_it_is_said_what_to_do(hub):
     with pytest.raises(InputError, match="timm/resnet18.tv_in1k: model.safetensors is not in the Hugging Face cache"):
         read_weights("resnet18.tv_in1k")
-    with pytest.raises(InputError, match="a/b/c is neither a file of weights .* nor a repository"):
+    cached(hub, "timm/old.tv_in1k", {"pytorch_model.bin": b""})
+    assert fetch("old.tv_in1k").name == "pytorch_model.bin"
+    with pytest.raises(InputError, match="a/b/c is neither a file of weights .* nor a name on the Hugging Face hub"):
         read_weights("a/b/c")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("connection reset")])
+def test_a_download_that_fails_is_one_line(error, hub, monkeypatch):
+    def fails(*arguments):
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fails)
+    with pytest.raises(InputError, match="timm/a.tv_in1k: model.safetensors cannot be fetched .*(No space|reset)"):
+        fetch("a.tv_in1k")
 
 
 def test_networks_without_weights_on_a_hub_say_so():
@@ -236,9 +273,3 @@ def test_published_bn_inception_reads_bgr_and_has_biases_beside_its_normalisatio
     theirs += tensors["conv1_7x7_s2.bias"] - tensors["conv1_7x7_s2_bn.running_mean"]
     ours = np.einsum("ocij,cij->o", adapted["conv1_7x7_s2.weight"], rgb) - adapted["conv1_7x7_s2_bn.running_mean"]
     np.testing.assert_allclose(ours, theirs, atol=1e-12)
-
-
-def test_every_listed_name_is_one_of_timm_or_keras():
-    for network in ARCHITECTURES.values():
-        assert network.weights in ("", "keras") or re.fullmatch(r"timm/\w+\.(\w+_)?in1k", network.weights)
-        assert network.weights or network.file

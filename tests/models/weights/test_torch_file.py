@@ -5,6 +5,7 @@ import pickle
 import runpy
 import shutil
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def test_a_file_that_asks_for_code_is_refused_and_the_code_does_not_run(name, as
     assert capsys.readouterr().out == ""
 
 
-def archive(path, pickled, data=b"\0" * 16):
-    with zipfile.ZipFile(path, "w") as file:
+def archive(path, pickled, data=b"\0" * 16, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as file:
         file.writestr("archive/data.pkl", pickled)
         file.writestr("archive/byteorder", "little")
         file.writestr("archive/data/0", data)
@@ -94,6 +95,54 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused(offset, size, strid
         read_state_dict(path)
 
 
+ONE = b"V0\nVcpu\nI4\ntQ"
+STORAGE = b"(Vstorage\nctorch\nFloatStorage\n" + ONE
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # A view of stride 0 claims any size; a tensor upon it would reach beyond the file's own numbers.
+        b"}Va\n" + REBUILD + b"(" + REBUILD + b"(" + STORAGE + b"I0\n(I99\nt(I0\ntI00\n}tRI0\n(I99\nt(I1\ntI00\n}tRs.",
+        REBUILD + b"}b.",  # State for a function.
+        b"ctorch\nFloatStorage\n}b.",
+        b"(Vstorage\nVU1\n" + ONE + b".",  # A kind of storage that is text.
+        b"(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI3\ntQ.",  # Of 4 numbers, 3 are claimed.
+        b"}I7\n" + REBUILD + b"(" + STORAGE + b"I0\n(I4\nt(I1\ntI00\n}tRs.",  # A number for a name.
+    ],
+)
+def test_pickles_that_claim_what_is_not_theirs_are_refused(content, tmp_path):
+    with pytest.raises(InputError, match="or is damaged|holds no state dict"):
+        read_state_dict(archive(tmp_path / "bad.pth", content))
+    assert read_state_dict(archive(tmp_path / "good.pth", pickled(0, (4,), (1,))))["weight"].shape == (4,)
+
+
+def test_a_huge_index_of_the_memo_takes_no_memory(tmp_path):
+    path = archive(tmp_path / "memo.pth", b"}r\xff\xff\xff\x7f.")
+    tracemalloc.start()
+    with pytest.raises(InputError, match="holds no state dict"):
+        read_state_dict(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_compressed_members_are_refused_before_they_are_unpacked(tmp_path):
+    path = archive(tmp_path / "bomb.pth", pickled(0, (4,), (1,)), b"\0" * 2**24, zipfile.ZIP_DEFLATED)
+    with pytest.raises(InputError, match="is compressed"):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("old, new", [(b"\x18" + b"\0" * 7, b"\x01" + b"\0" * 7)])
+def test_a_legacy_storage_of_another_size_is_refused(old, new, tmp_path):
+    whole = (FILES / "legacy.pth").read_bytes()
+    assert whole.count(old) == 1
+    (tmp_path / "legacy.pth").write_bytes(whole.replace(old, new))
+    with pytest.raises(InputError, match="has another size than its tensors say"):
+        read_state_dict(tmp_path / "legacy.pth")
+
+
 def test_damaged_and_foreign_files_are_named(tmp_path):
     whole = (FILES / "legacy.pth").read_bytes()
     contents = {"cut.pth": whole[:-40], "text.bin": b"hello", "empty.pt": b"", "cut.safetensors": struct.pack("<Q", 99)}
@@ -123,6 +172,10 @@ def test_pixels_are_those_of_the_description_beside_the_file(tmp_path):
     assert trained_pixels(path) == ((0.5, 0.25, 0.0), (1.0, 0.5, 0.5))
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "something else"}))
     assert trained_pixels(path) is None
+    for mean, std in (([0.5] * 3, [0, 1, 1]), ([0.5] * 3, [1]), ([], []), ([0.5] * 4, [1] * 4), ([1e999] * 3, [1] * 3)):
+        (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": {"mean": mean, "std": std}}))
+        with pytest.raises(InputError, match="config.json: pretrained_cfg must have a mean and a std above 0"):
+            trained_pixels(path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="config.json is not timm's description of a model"):
         trained_pixels(path)

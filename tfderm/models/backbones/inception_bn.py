@@ -79,14 +79,14 @@ def inception_bn_head(tensor, num_classes):
 
 def inception_bn_state_dict(tensors):
     """The published file for this network, which has no biases beside batch normalisation and reads RGB, not BGR."""
-    adapted = dict(tensors)
+    first = "conv1_7x7_s2.weight"
+    if first not in tensors or tensors[first].ndim != 4:
+        return tensors, ""
+    adapted = {**tensors, first: tensors[first][:, ::-1]}
     for name, tensor in tensors.items():
         convolution_name = name.removesuffix(".bias")
         mean = f"{convolution_name}_bn.running_mean"
-        if convolution_name != name and mean in tensors:
+        if convolution_name != name and mean in tensors and tensors[mean].shape == tensor.shape:
             adapted[mean] = tensors[mean] - tensor  # (x + b) - m = x - (m - b)
             del adapted[name]
-    first = "conv1_7x7_s2.weight"
-    if first in adapted:
-        adapted[first] = adapted[first][:, ::-1]
     return adapted, ""

@@ -9,8 +9,14 @@ import keras
 from tfderm.errors import InputError
 from tfderm.models.backbones import ARCHITECTURES, Architecture
 from tfderm.models.weights.hub import fetch
-from tfderm.models.weights.keras_file import load_unnamed, read_keras_file
-from tfderm.models.weights.state_dict import Tensors, load_state_dict, load_variables, variables_of
+from tfderm.models.weights.keras_file import read_keras_file
+from tfderm.models.weights.state_dict import (
+    Tensors,
+    load_state_dict,
+    load_variables,
+    place_of,
+    variables_of,
+)
 from tfderm.models.weights.torch_file import read_state_dict, trained_pixels
 
 IMAGENET = "imagenet"
@@ -30,16 +36,14 @@ class Weights:
     Args:
         source: what was asked for.
         of_keras: whether the names are "LAYER.VARIABLE" of a Keras model, or PyTorch's.
-        tensors: name -> array; None for a Keras file that has no names, only an order.
-        path: the file, where there is one.
+        tensors: name -> array.
         pixels: mean and deviation per channel, in 0..1, that they were trained with, where that is known.
         remark: what a user should know of them.
     """
 
     source: str
     of_keras: bool
-    tensors: Tensors | None
-    path: Path | None = None
+    tensors: Tensors
     pixels: Pixels | None = None
     remark: str = ""
 
@@ -52,8 +56,8 @@ class Weights:
 
     def num_classes(self, last: str) -> int | None:
         """How many classes the layer `last` tells; None where that is not known."""
-        bias = f"{last}.bias"
-        return next((len(tensor) for name, tensor in (self.tensors or {}).items() if _in_keras(name) == bias), None)
+        places = (last, "bias"), (last, "1")
+        return next((len(t) for name, t in self.tensors.items() if place_of(name) in places and t.ndim == 1), None)
 
 
 def read_weights(source: Path | str | Weights, network: Architecture | None = None) -> Weights:
@@ -85,8 +89,8 @@ def read_weights(source: Path | str | Weights, network: Architecture | None = No
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a file of weights, or a name on the Hugging Face hub.")
     if path.suffix in KERAS_FILES:
-        return Weights(source, True, read_keras_file(path), path)
-    return Weights(source, False, read_state_dict(path), path, trained_pixels(path))
+        return Weights(source, True, *read_keras_file(path))
+    return Weights(source, False, read_state_dict(path), trained_pixels(path))
 
 
 def load_weights(model: keras.Model, weights: Weights, last: str) -> None:
@@ -103,12 +107,8 @@ def load_weights(model: keras.Model, weights: Weights, last: str) -> None:
     """
     known, wanted = weights.num_classes(last), model.get_layer(last).bias.shape[0]
     fresh = "" if known in (None, wanted) else last
-    if weights.tensors is None:
-        load_unnamed(model, weights.path)
-    elif weights.of_keras:
-        load_variables(model, weights.tensors, fresh)
-    else:
-        load_state_dict(model, weights.tensors, fresh)
+    load = load_variables if weights.of_keras else load_state_dict
+    load(model, weights.tensors, fresh)
     if fresh:
         print(
             f"{weights.source}: tells {known} classes, the model {wanted}: its last layer, {last}, is fresh",
@@ -129,18 +129,12 @@ def network_of(weights: Weights) -> str:
         classes = adapted.num_classes(network.last)
         if not classes:
             continue
-        sizes = {_in_keras(tensor): value.size for tensor, value in adapted.tensors.items()}
-        last = sum(size for tensor, size in sizes.items() if tensor.startswith(f"{network.last}."))
-        learned = sum(size for tensor, size in sizes.items() if not tensor.endswith(_STATISTICS))
+        sizes = {place_of(name): tensor.size for name, tensor in adapted.tensors.items()}
+        last = sum(size for (layer, _), size in sizes.items() if layer == network.last)
+        learned = sum(size for (_, kind), size in sizes.items() if kind not in _STATISTICS)
         if learned - last + last // classes * _PUBLISHED_CLASSES == network.parameters:
             return name
     raise InputError(
         f"{weights.source} does not tell which network it is of: its parameters are those of none of "
         f"{', '.join(ARCHITECTURES)}. Name the network with --model; then what does not fit is listed."
     )
-
-
-def _in_keras(tensor: str) -> str:
-    """A tensor's name with the layer's name as Keras has it."""
-    layer, _, kind = tensor.rpartition(".")
-    return f"{layer.replace('.', '_')}.{kind}"

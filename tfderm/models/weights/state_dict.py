@@ -38,12 +38,8 @@ def load_state_dict(model: keras.Model, tensors: Tensors, fresh: str = "") -> No
     Raises:
         InputError: lists every tensor that is missing, has no place or has another shape.
     """
-    names = {}
-    for name in tensors:
-        module, _, kind = name.rpartition(".")
-        if kind != _COUNTER:
-            names[module.replace(".", "_"), kind] = name
-    _load(model, tensors, names, lambda variable: _KINDS.get(variable.name, variable.name), _from_torch, fresh)
+    kept = {name: tensor for name, tensor in tensors.items() if not name.endswith(_COUNTER)}
+    _load(model, kept, lambda number, variable: _KINDS.get(variable.name, variable.name), _from_torch, fresh)
 
 
 def load_variables(model: keras.Model, tensors: Tensors, fresh: str = "") -> None:
@@ -51,14 +47,18 @@ def load_variables(model: keras.Model, tensors: Tensors, fresh: str = "") -> Non
 
     Args:
         model: to change.
-        tensors: "LAYER.VARIABLE" -> array, as Keras has them.
+        tensors: "LAYER.VARIABLE" -> array, as Keras has them; VARIABLE by name, or all by number.
         fresh: a layer that keeps its own weights; empty for none.
 
     Raises:
         InputError: lists every tensor that is missing, has no place or has another shape.
     """
-    names = {tuple(name.rsplit(".", 1)): name for name in tensors}
-    _load(model, tensors, names, lambda variable: variable.name, lambda layer, variable, tensor: tensor, fresh)
+    numbered = all(name.rpartition(".")[2].isdigit() for name in tensors)
+
+    def kind(number, variable):
+        return str(number) if numbered else variable.name
+
+    _load(model, tensors, kind, lambda layer, variable, tensor: tensor, fresh)
 
 
 def variables_of(model: keras.Model) -> dict[str, np.ndarray]:
@@ -68,21 +68,31 @@ def variables_of(model: keras.Model) -> dict[str, np.ndarray]:
     }
 
 
+def place_of(name: str) -> tuple[str, str]:
+    """The layer and the kind of variable that a tensor of this name is for."""
+    module, _, kind = name.rpartition(".")
+    return module.replace(".", "_"), kind
+
+
 def _load(
     model: keras.Model,
     tensors: Tensors,
-    names: Mapping[tuple[str, str], str],
-    kind_of: Callable[[keras.Variable], str],
+    kind_of: Callable[[int, keras.Variable], str],
     as_keras: Callable[[keras.Layer, keras.Variable, np.ndarray], np.ndarray],
     fresh: str,
 ) -> None:
-    left = {place: name for place, name in names.items() if place[0] != fresh}
-    problems, values = [], []
+    left, problems, values = {}, [], []
+    for name in tensors:
+        place = place_of(name)
+        if place in left:
+            problems.append(f"{name} and {left[place]} are for one place")
+        if place[0] != fresh:
+            left[place] = name
     for layer in model.layers:
-        for variable in layer.weights:
+        for number, variable in enumerate(layer.weights):
             if layer.name == fresh:
                 continue
-            kind = kind_of(variable)
+            kind = kind_of(number, variable)
             name = left.pop((layer.name, kind), None)
             if name is None:
                 problems.append(f"{layer.name}.{kind} is missing")
@@ -92,7 +102,11 @@ def _load(
                 problems.append(
                     f"{name} has shape {tuple(tensors[name].shape)}, which does not fit {tuple(variable.shape)}"
                 )
-            values.append((variable, value))
+                continue
+            try:
+                values.append((variable, np.asarray(value, variable.dtype)))
+            except (ValueError, TypeError):
+                problems.append(f"{name} holds {value.dtype} instead of numbers")
     problems += [f"{name} has no place" for name in left.values()]
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
