@@ -14,7 +14,7 @@ from tfderm.export.verify import verify_bundle
 from tfderm.models import ARCHITECTURES, SYSTEMS, create_model
 from tfderm.runtime.graph import Graph
 
-# At 96 pixels Inception-v3's last map is one cell, whose variances are so small that either float32 is 1e-4 from float64.
+# At 96 pixels Inception-v3's last map is one cell, of so little variance that any float32 is 1e-4 from float64.
 SIZES = {"inception_v3": (160, 160)}
 SIZE = (96, 96)
 QUICK = ("alexnet", "mobilenetv3_large", "resnet18")
