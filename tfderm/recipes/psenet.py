@@ -11,7 +11,8 @@ No public weights fit the backbone. It can be pre-trained on any photographs wit
     tfderm train psenet:pretraining --data photographs -o runs/pretraining --set "labels=('psoriasis','eczema')"
     tfderm train psenet --data my_photographs/manifest.csv --from runs/pretraining -o runs/psenet
 
-Table 1 compares with `resnet50` and `inception_bn` (GoogLeNet-v2), each with and without the siamese structure; table 2
+Table 1 compares with `resnet50` and `inception_bn` (GoogLeNet-v2), each with and without the siamese structure, which
+begin from ImageNet as in the paper with `--set weights=imagenet`, or with a file of weights in its place; table 2
 takes away the score refine module (`fp`, `fp_siamese`) and the siamese structure (`single`). `phone` is ours: depthwise
 convolutions and a narrow first stage, where the arithmetic is.
 

@@ -113,6 +113,16 @@ def test_features_have_the_weights_too(folder, original):
             np.testing.assert_array_equal(one, other)
 
 
+def test_a_regressor_begins_from_a_classifiers_weights(folder, original):
+    path = folder / "resnet18.safetensors"
+    regressor = create_model("severity_regressor", image_size=SIZE, backbone="resnet18", weights=path)
+    assert list(regressor.output) == ["severity"]
+    for layer in regressor.layers:
+        expected = original.get_layer(layer.name).get_weights() if layer.name != "severity" else layer.get_weights()
+        for one, other in zip(expected, layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("file", ["resnet18.safetensors", "resnet18.keras", "resnet18.weights.h5", "resnet18.h5"])
 def test_weights_of_another_network_are_refused(file, folder):
     with pytest.raises(InputError, match="fit.* Nothing was loaded"):
