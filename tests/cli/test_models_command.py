@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from state_dicts import state_dict
 
 from tfderm.cli import main
 from tfderm.models import create_model, list_models
@@ -25,20 +26,8 @@ def test_one_network_is_described(capsys):
 def mobilenet(tmp_path_factory):
     """A MobileNetV3 of four classes: PyTorch's order of axes, under the layers' own names."""
     model = create_model("mobilenetv3_large", num_classes=4)
-    tensors = {}
-    kinds = {"kernel": "weight", "gamma": "weight", "beta": "bias", "moving_mean": "running_mean"}
-    kinds["moving_variance"] = "running_var"
-    for layer in model.layers:
-        for variable in layer.weights:
-            value = np.asarray(variable)
-            if value.ndim == 4:
-                value = value.transpose(
-                    (2, 3, 0, 1) if isinstance(layer, keras.layers.DepthwiseConv2D) else (3, 2, 0, 1)
-                )
-            value = value.T if value.ndim == 2 else value
-            tensors[f"{layer.name}.{kinds.get(variable.name, variable.name)}"] = np.ascontiguousarray(value)
     path = tmp_path_factory.mktemp("weights") / "some.safetensors"
-    save_file(tensors, path)
+    save_file(state_dict(model), path)
     return path, model
 
 

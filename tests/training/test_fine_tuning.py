@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
+from state_dicts import state_dict
 
 from tfderm import models
 from tfderm.errors import InputError, Interrupted
@@ -24,8 +25,6 @@ from tfderm.training.optimizers import make_optimizer, rate_factors
 from tfderm.training.train import freeze_all_but_the_last
 
 MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 0.5)
-STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
-KINDS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias", **STATISTICS}
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +51,7 @@ def weights(tmp_path_factory):
     """A ResNet-18 of 1000 classes by PyTorch's names, beside a description with a mean and a deviation of its own."""
     folder = tmp_path_factory.mktemp("weights")
     keras.utils.set_random_seed(0)
-    tensors = {}
-    for layer in models.create_model("resnet18", image_size=(32, 32)).layers:
-        for variable in layer.weights:
-            value = np.asarray(variable)
-            value = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
-            tensors[f"{layer.name}.{KINDS[variable.name]}"] = np.ascontiguousarray(value)
+    tensors = state_dict(models.create_model("resnet18", image_size=(32, 32)))
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"pretrained_cfg": {"mean": MEAN, "std": STD}}))
     return folder / "model.safetensors"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from huggingface_hub import constants as hub_constants
 from safetensors.numpy import save_file
+from state_dicts import state_dict
 
 from tfderm.errors import InputError
 from tfderm.models import create_model
@@ -18,8 +19,6 @@ from tfderm.models.weights import Weights, load_weights, network_of, read_weight
 from tfderm.models.weights.hub import fetch
 
 SIZE = (64, 64)
-OURS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias"}
-OURS |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
 # Modules of PyTorch's ResNet-18 whose names hold dots; underscores stand for them in ours.
 DOTTED = re.compile(r"^(layer\d)_(\d)_(?:(downsample)_)?")
 
@@ -34,17 +33,12 @@ def random_model(name="resnet18", num_classes=1000, **options):
     return model
 
 
-def state_dict(model):
-    """A ResNet-18 of ours by PyTorch's names and in its order of axes."""
-    tensors = {}
-    for layer in model.layers:
-        module = DOTTED.sub(lambda m: ".".join(part for part in m.groups() if part) + ".", layer.name)
-        for variable in layer.weights:
-            value = np.asarray(variable)
-            if variable.name == "kernel":
-                value = value.T if value.ndim == 2 else value.transpose(3, 2, 0, 1)
-            tensors[f"{module}.{OURS[variable.name]}"] = np.ascontiguousarray(value)
-    return tensors
+def dotted(model):
+    """A ResNet-18 of ours by PyTorch's names."""
+    return {
+        DOTTED.sub(lambda m: ".".join(part for part in m.groups() if part) + ".", name): tensor
+        for name, tensor in state_dict(model).items()
+    }
 
 
 def answers(model):
@@ -61,7 +55,7 @@ def original():
 def folder(original, tmp_path_factory):
     """The same weights in every kind of file."""
     folder = tmp_path_factory.mktemp("weights")
-    save_file(state_dict(original), folder / "resnet18.safetensors")
+    save_file(dotted(original), folder / "resnet18.safetensors")
     original.save(folder / "resnet18.keras")
     original.save_weights(folder / "resnet18.weights.h5")
     with h5py.File(folder / "resnet18.h5", "w") as file:  # As keras.applications has them.
@@ -99,7 +93,7 @@ def test_with_other_classes_the_last_layer_is_fresh_and_this_is_said(file, folde
 
 def test_as_many_classes_as_the_weights_tell(tmp_path):
     model = random_model(num_classes=7)
-    save_file(state_dict(model), tmp_path / "seven.safetensors")
+    save_file(dotted(model), tmp_path / "seven.safetensors")
     loaded = create_model("resnet18", image_size=SIZE, weights=tmp_path / "seven.safetensors")
     np.testing.assert_array_equal(answers(loaded), answers(model))
     assert network_of(read_weights(tmp_path / "seven.safetensors")) == "resnet18"
@@ -145,7 +139,7 @@ def test_a_layer_too_few_or_too_many_changes_nothing(folder, tmp_path):
 def test_two_tensors_for_one_place_and_what_is_no_number_change_nothing(folder):
     model = random_model()
     before = model.get_weights()
-    tensors = state_dict(model)
+    tensors = dotted(model)
     tensors["layer1_0_conv1.weight"] = tensors["layer1.0.conv1.weight"]
     tensors["fc.bias"] = np.array(["a"] * 1000)
     with pytest.raises(InputError, match="layer1_0_conv1.weight and layer1.0.conv1.weight are for one place") as error:
