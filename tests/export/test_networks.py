@@ -39,7 +39,8 @@ def like_trained(name, images):
     momenta = [layer.momentum for layer in normalisations]
     for layer in normalisations:
         layer.momentum = 0.0
-        if any(isinstance(node.operation, keras.layers.Add) for node in layer._outbound_nodes):
+        activated = any(isinstance(node.operation, keras.layers.ReLU) for node in layer._outbound_nodes)
+        if layer.name.startswith("layer") and not activated:  # The end of a branch of ResNet and SENet.
             layer.gamma.assign(keras.ops.full_like(layer.gamma, 0.1))
     model(images, training=True)
     for layer, momentum in zip(normalisations, momenta, strict=True):
