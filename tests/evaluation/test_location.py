@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfderm.contract import ImageInput
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.evaluation.location import covered_share, location_report
 from tfderm.evaluation.wording import location_sentence
@@ -49,7 +50,7 @@ def shares(corpus, stride):
 
 def test_a_map_of_the_mask_itself_correlates_fully_and_boxes_less(discs):
     truth = shares(discs, 8)
-    report = location_report({8: truth[..., None]}, discs, discs.records, IMAGE_SIZE)
+    report = location_report({8: truth[..., None]}, discs, discs.records, ImageInput(IMAGE_SIZE))
     row = report["strides"]["8"]
     # 8 bits per pixel of the resized mask: the share of a cell is off by under 1/255, the correlation by its square.
     assert row["model"]["value"] == pytest.approx(1, abs=1e-4)
@@ -65,7 +66,7 @@ def test_a_map_of_the_mask_itself_correlates_fully_and_boxes_less(discs):
 
 def test_a_map_of_boxes_is_not_distinguishable_from_its_target(discs):
     aims = [location_maps(np.array(record.boxes) / 2, IMAGE_SIZE, [8])[0] for record in discs.records]
-    report = location_report({8: np.stack(aims)[..., None]}, discs, discs.records, IMAGE_SIZE)
+    report = location_report({8: np.stack(aims)[..., None]}, discs, discs.records, ImageInput(IMAGE_SIZE))
     difference = report["strides"]["8"]["difference"]
     assert difference["value"] == difference["low"] == difference["high"] == 0
     assert "about as closely" in location_sentence({"location": report})
@@ -76,11 +77,11 @@ def test_what_has_no_mask_no_box_or_a_constant_map_does_not_count(discs):
     maps[3] = 0.5
     records = list(discs.records)
     without = [Record(r.image, patient_id=r.patient_id) for r in records[:2]]
-    report = location_report({8: maps}, discs, [*without, *records[2:]], IMAGE_SIZE)
+    report = location_report({8: maps}, discs, [*without, *records[2:]], ImageInput(IMAGE_SIZE))
     assert report["num_images"] == 8
     assert report["strides"]["8"]["model"]["value"] == pytest.approx(1, abs=1e-4)
-    assert location_report({8: maps}, discs, without, IMAGE_SIZE) is None
-    assert location_report({16: maps[:, :2, :3]}, discs, records, IMAGE_SIZE) is None
+    assert location_report({8: maps}, discs, without, ImageInput(IMAGE_SIZE)) is None
+    assert location_report({16: maps[:, :2, :3]}, discs, records, ImageInput(IMAGE_SIZE)) is None
     assert location_sentence({}) == ""
 
 

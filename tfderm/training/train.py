@@ -159,6 +159,9 @@ def _auxiliary_summary(recipe: Recipe, targets: Sequence[AuxiliaryTarget]) -> st
 
 
 def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
+    """Raise `InputError` where a run to start from is not finished, or contradicts the recipe."""
+    if initial is not None:
+        _ = Run.open(initial).model_path
     if recipe.weights and initial is not None:
         raise InputError(
             f"`weights` {recipe.weights} and --from {initial} are two beginnings; take one away (--set weights=)."
