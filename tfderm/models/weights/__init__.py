@@ -129,7 +129,7 @@ def network_of(weights: Weights) -> str:
         classes = adapted.num_classes(network.last)
         if not classes:
             continue
-        sizes = {place_of(name): tensor.size for name, tensor in adapted.tensors.items()}
+        sizes = {place_of(key): tensor.size for key, tensor in adapted.tensors.items()}
         last = sum(size for (layer, _), size in sizes.items() if layer == network.last)
         learned = sum(size for (_, kind), size in sizes.items() if kind not in _STATISTICS)
         if learned - last + last // classes * _PUBLISHED_CLASSES == network.parameters:

@@ -89,9 +89,9 @@ def _load(
         if place[0] != fresh:
             left[place] = name
     for layer in model.layers:
+        if layer.name == fresh:
+            continue
         for number, variable in enumerate(layer.weights):
-            if layer.name == fresh:
-                continue
             kind = kind_of(number, variable)
             name = left.pop((layer.name, kind), None)
             if name is None:
