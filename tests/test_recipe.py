@@ -55,7 +55,17 @@ def test_bad_settings_are_refused(setting, message):
 
 def test_labels_go_with_classification():
     with pytest.raises(InputError, match="`labels` go with task"):
-        replace(get_recipe("cnd"), labels=())
+        replace(get_recipe("psenet"), labels=("mild", "severe"))
+
+
+def test_a_number_per_class_goes_with_balanced_classes():
+    with pytest.raises(InputError, match="`images_per_class` goes with `class_balance`"):
+        replace(get_recipe("nine_class"), class_balance=False)
+
+
+def test_batches_decide_the_epochs_that_hold_them():
+    assert get_recipe("psoriasis_eczema").num_epochs(steps=39) == 257  # 10,000 batches of the paper
+    assert get_recipe("cnd").num_epochs(steps=39) == get_recipe("cnd").epochs
 
 
 def test_auxiliary_columns_go_with_classification():
@@ -71,14 +81,11 @@ def test_settings_reach_the_pretraining_or_take_it_away():
         get_recipe("cnd").with_settings(["epochs=None"])
 
 
-def test_a_pretraining_brings_its_data():
-    with pytest.raises(InputError, match="`pretraining` needs data of its own. Received: psenet:pretraining"):
-        replace(get_recipe("cnd"), pretraining=get_recipe("psenet:pretraining"))
-
-
 def test_unknown_recipes_list_the_known():
     for name in ("psnet", "psenet:huge"):
-        with pytest.raises(InputError, match=f"No recipe '{name}'. There are: cnd, cnd:pretraining, lesion_detector, "):
+        with pytest.raises(
+            InputError, match=f"No recipe '{name}'. There are: cnd, cnd:pretraining, cnd:inception_v3, "
+        ):
             get_recipe(name)
 
 

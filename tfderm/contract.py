@@ -46,6 +46,8 @@ class Output:
     Args:
         name: signature name, e.g. "severity".
         kind: "severity", "interval" (low, high of the severity), "band" (index in `SEVERITY_BANDS`), "probabilities",
+            "glimpse" (probabilities before a closer look), "area_of_interest" (pixels of the part that a spatial
+            transformer looks at), "transform" (its affine matrix, from -1..1 over that part to -1..1 over the image),
             "location_map", "component" (erythema, induration, desquamation or area: a grade behind the severity),
             "boxes" (x, y, width, height; -1 pads) or "scores" (-1 pads).
         shape: without the batch axis.
@@ -73,6 +75,8 @@ class ModelContract:
         outputs: named outputs.
         labels: class labels in the order of the probabilities; empty for severity and detection.
         label_names: label -> words for people.
+        urgency: label -> one of `tfderm.clinical.taxonomy.URGENCIES`, a hint how soon to see a doctor; a label that
+            nobody ranked is absent.
         intended_use: plain statement shown wherever the model runs.
         licence: licence of the weights, which follows that of the training data.
         uncertainty: severity only: `interval` (level, half_widths by predicted band, counts, limits), `change` (value,
@@ -86,6 +90,7 @@ class ModelContract:
     outputs: tuple[Output, ...]
     labels: tuple[str, ...] = ()
     label_names: Mapping[str, str] = field(default_factory=dict)
+    urgency: Mapping[str, str] = field(default_factory=dict)
     intended_use: str = "Research use only. Not a medical device; not for diagnosis or treatment decisions."
     licence: str = "unspecified"
     uncertainty: Mapping[str, Any] = field(default_factory=dict)

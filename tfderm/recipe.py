@@ -3,10 +3,12 @@
 import ast
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, get_args, get_type_hints
 
+from tfderm.clinical.taxonomy import URGENCIES
 from tfderm.contract import TASKS, ImageInput
 from tfderm.errors import InputError
 
@@ -47,14 +49,18 @@ class Recipe:
         image_size: height, width in pixels.
         crop: classification only: None for the whole photograph, stretched to `image_size`; otherwise the share of its
             largest centred part of that shape (`tfderm.contract.ImageInput`).
-        labels: classes, in the order of the outputs; classification only.
-        label_names: label -> words for people.
+        labels: classes, in the order of the outputs; classification only. Empty for those that the data has, in
+            alphabetical order.
+        label_names: label -> words for people; by default those of `tfderm.clinical.taxonomy`.
+        urgency: label -> how soon to see a doctor; by default as there.
         label_aliases: other spellings found in published tables -> label.
         ignored_labels: labels of the data that this recipe leaves out, and says so.
         data: default source of data, as `--data` takes it; empty where the user must give one.
         augmentation: random changes of training images.
         batch_size: images per step (with `pairs="random"`: two per pair).
         epochs: passes over the training split.
+        batches: steps of training in all; as many epochs as hold them, whatever `epochs` says. 0 leaves it at that.
+        patience: epochs without a smaller validation loss after which training ends; 0 trains them all.
         optimizer: "adam" or "sgd" (momentum 0.9).
         learning_rate: peak learning rate, of the last layer.
         learning_rate_schedule: "constant", or "cosine" (down to 0 over the run, after a linear warm-up).
@@ -69,6 +75,8 @@ class Recipe:
         precision: "float32", or "mixed_bfloat16": compute in bfloat16, keep weights and the saved model in float32.
             Faster on GPUs and on CPUs with AMX, slower on others.
         class_balance: classification only: draw every class equally often in training, whatever its frequency.
+        images_per_class: with `class_balance`: images of every class in an epoch, each time augmented anew, a rare
+            class several times; 0 for as many images as the training split has, in all.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
             it trains; the saved model does not tell them.
         weights: published weights to start from, as `tfderm.create_model` takes them: a file, or a name such as
@@ -95,12 +103,15 @@ class Recipe:
     model_options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     label_names: Mapping[str, str] = field(default_factory=dict)
+    urgency: Mapping[str, str] = field(default_factory=dict)
     label_aliases: Mapping[str, str] = field(default_factory=dict)
     ignored_labels: tuple[str, ...] = ()
     data: str = ""
     augmentation: Augmentation = Augmentation()
     batch_size: int = 16
     epochs: int = 30
+    batches: int = 0
+    patience: int = 0
     optimizer: str = "adam"
     learning_rate: float = 1e-4
     learning_rate_schedule: str = "constant"
@@ -111,6 +122,7 @@ class Recipe:
     loss_weights: Mapping[str, float] = field(default_factory=dict)
     precision: str = "float32"
     class_balance: bool = False
+    images_per_class: int = 0
     auxiliary: tuple[str, ...] = ()
     weights: str = ""
     fine_tuning: str = "full"
@@ -134,7 +146,10 @@ class Recipe:
             if getattr(self, name) not in allowed:
                 received = f"{name}={getattr(self, name)!r}"
                 raise InputError(f"`{name}` must be one of {', '.join(allowed)}. Received: {received}")
-        for name, low in (("batch_size", 1), ("epochs", 1), ("folds", 2), ("fold", 0), ("seed", 0)):
+        lowest = {"batch_size": 1, "epochs": 1, "folds": 2} | dict.fromkeys(
+            ("batches", "patience", "images_per_class", "fold", "seed"), 0
+        )
+        for name, low in lowest.items():
             if getattr(self, name) < low:
                 raise InputError(f"`{name}` must be at least {low}. Received: {name}={getattr(self, name)}")
         if self.fold >= self.folds:
@@ -146,9 +161,17 @@ class Recipe:
             )
         if self.pairs == "random" and self.batch_size % 2:
             raise InputError(f"`batch_size` must be even with random pairs. Received: batch_size={self.batch_size}")
-        if (self.task == "classification") != bool(self.labels):
+        if self.labels and self.task != "classification":
             raise InputError(
                 f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}"
+            )
+        if unknown := set(self.urgency.values()) - set(URGENCIES):
+            raise InputError(
+                f"`urgency` takes the levels {', '.join(URGENCIES)}. Received: {', '.join(sorted(map(str, unknown)))}"
+            )
+        if self.images_per_class and not self.class_balance:
+            raise InputError(
+                f"`images_per_class` goes with `class_balance`. Received: images_per_class={self.images_per_class}"
             )
         if self.auxiliary and self.task != "classification":
             raise InputError(
@@ -184,8 +207,10 @@ class Recipe:
             raise InputError(
                 f"`model_options` has {', '.join(sorted(own))}; weights are named in the field `weights` of the recipe."
             )
-        if self.pretraining and not self.pretraining.data:
-            raise InputError(f"`pretraining` needs data of its own. Received: {self.pretraining.name}, without data.")
+
+    def num_epochs(self, steps: int) -> int:
+        """How many epochs of so many steps there are."""
+        return math.ceil(self.batches / steps) if self.batches else self.epochs
 
     @property
     def image(self) -> ImageInput:

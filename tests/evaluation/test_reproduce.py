@@ -62,8 +62,8 @@ def test_quick_changes_size_and_not_the_method():
 
 
 def test_a_recipe_without_tables_is_refused():
-    with pytest.raises(InputError, match="cnd has no tables"):
-        get_tables("cnd")
+    with pytest.raises(InputError, match="lesion_detector has no tables"):
+        get_tables("lesion_detector")
 
 
 def test_rows_with_the_papers_network_start_from_the_given_run(psoriasis, tmp_path, monkeypatch):

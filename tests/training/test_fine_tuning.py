@@ -102,7 +102,7 @@ def test_full_trains_every_layer_and_the_statistics(data, weights, tmp_path, cap
 
 
 def test_beginnings_that_contradict_each_other_are_refused(data, weights, tmp_path):
-    with pytest.raises(InputError, match="would train one layer on random features; give --set weights=imagenet"):
+    with pytest.raises(InputError, match="would learn on random features that stay so; give --set weights=imagenet"):
         train(recipe(fine_tuning="head"), data=data, output=tmp_path / "run")
     with pytest.raises(InputError, match="'scratch' takes no `weights`"):
         recipe(weights, fine_tuning="scratch")

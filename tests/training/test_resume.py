@@ -41,7 +41,8 @@ def finish(data, output, *more) -> None:
 
 
 def history(run: Path) -> list[str]:
-    return (run / "history.csv").read_text().splitlines()
+    """A line per epoch, and the header, without the seconds that the epoch took."""
+    return [line.rpartition(",")[0] for line in (run / "history.csv").read_text().splitlines()]
 
 
 def weights(run: Path) -> list[np.ndarray]:

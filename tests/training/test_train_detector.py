@@ -30,7 +30,8 @@ def uncompiled(monkeypatch):
 
 
 def history(run):
-    return (run / "history.csv").read_text()
+    """A line per epoch, and the header, without the seconds that the epoch took."""
+    return [line.rpartition(",")[0] for line in (run / "history.csv").read_text().splitlines()]
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_and_its_boxes_train_psenet(psoriasis, recipe, tmp_path, monkeypatch):
@@ -62,4 +63,4 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_and_its_boxes_train_psenet(psori
     assert all(record.boxes is not None for record in datasets.load(folder).records)
     small = ["--set", "epochs=1", "image_size=(32,40)", "batch_size=8", "model_options.width=0.125"]
     assert main(["train", "psenet:demo", "--data", str(folder), "-o", str(tmp_path / "psenet"), *small]) == 0
-    assert "location_map" in history(tmp_path / "psenet")
+    assert "location_map" in history(tmp_path / "psenet")[0]

@@ -58,10 +58,9 @@ def add_parser(subparsers) -> None:
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Read every file; exit 1 where something must be corrected. What is only converted is a warning."""
-    from tfderm.datasets import load
+    from tfderm.datasets import load, with_labels
     from tfderm.datasets.check import check
 
-    recipe = chosen_recipe(arguments) if arguments.recipe else None
     splits = None
     if arguments.splits:
         from tfderm.pipeline.splits import read_splits
@@ -69,6 +68,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         splits = read_splits(arguments.splits)
     problems: list[str] = []
     corpus = load(arguments.source, problems)
+    recipe = with_labels(chosen_recipe(arguments), corpus) if arguments.recipe else None
     report = check(corpus, recipe, splits, problems)
     if arguments.json:
         print(json.dumps({"source": arguments.source, **report.to_json()}, indent=2))
@@ -103,11 +103,12 @@ def _by_kind(findings) -> dict[str, list]:
 
 def run_split(arguments: argparse.Namespace) -> int:
     """Write a CSV with the columns image, group, split: by patient (lesion where there is no patient), stratified."""
-    from tfderm.datasets import load, select
+    from tfderm.datasets import load, select, with_labels
     from tfderm.pipeline.splits import SPLITS, check_splits, make_splits, write_splits
 
-    recipe = chosen_recipe(arguments)
-    selection = select(load(arguments.source), recipe)
+    corpus = load(arguments.source)
+    recipe = with_labels(chosen_recipe(arguments), corpus)
+    selection = select(corpus, recipe)
     print(selection.summary(), file=sys.stderr)
     splits = make_splits(selection.records, recipe)
     check_splits(selection.records, splits)
@@ -149,7 +150,7 @@ def run_preview(arguments: argparse.Namespace) -> int:
 
 def run_convert(arguments: argparse.Namespace) -> int:
     """Copy a source into the manifest's layout, or write what a recipe trains on as arrays in one .npz."""
-    from tfderm.datasets import load, select
+    from tfderm.datasets import load, select, with_labels
 
     corpus = load(arguments.source)
     if arguments.to == "manifest":
@@ -163,7 +164,7 @@ def run_convert(arguments: argparse.Namespace) -> int:
         raise InputError("--to npz needs --recipe: the recipe decides image size and labels.")
     from tfderm.pipeline.arrays import write_arrays
 
-    recipe = chosen_recipe(arguments)
+    recipe = with_labels(chosen_recipe(arguments), corpus)
     selection = select(corpus, recipe)
     print(selection.summary(), file=sys.stderr)
     write_arrays(corpus, selection.records, recipe, arguments.output)

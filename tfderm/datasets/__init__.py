@@ -5,11 +5,11 @@ from importlib import import_module
 from pathlib import Path
 
 from tfderm.datasets.corpus import Corpus, Record
-from tfderm.datasets.selection import Selection, select
+from tfderm.datasets.selection import Selection, select, with_labels
 from tfderm.errors import InputError
 from tfderm.files import cache, locked
 
-__all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select"]
+__all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select", "with_labels"]
 
 SYNTHETIC = ("psoriasis", "dermoscopy")
 _SYNTHETIC_SOURCES = (

@@ -43,8 +43,26 @@ class Selection:
         return f"left out {len(self.left_out)} of {total}: {'; '.join(parts)}"
 
 
+def with_labels(recipe: Recipe, corpus: Corpus) -> Recipe:
+    """The recipe with the classes that the data has, where it leaves them to the data.
+
+    Raises:
+        InputError: the data has fewer than two classes.
+    """
+    if recipe.task != "classification" or recipe.labels:
+        return recipe
+    found = {recipe.label_aliases.get(record.label, record.label) for record in corpus.records if record.label}
+    labels = tuple(sorted(found - set(recipe.ignored_labels)))
+    if len(labels) < 2:
+        raise InputError(
+            f"{corpus.name} ({corpus.root}): recipe {recipe.name} takes its classes from the data and needs two or "
+            f"more. Received: {', '.join(labels) or 'no label'}."
+        )
+    return dataclasses.replace(recipe, labels=labels)
+
+
 def select(corpus: Corpus, recipe: Recipe) -> Selection:
-    """Choose the records that `recipe` can use, with its label aliases applied.
+    """Choose the records that `recipe`, whose labels are known (`with_labels`), can use; its label aliases are applied.
 
     Labels the recipe ignores, photographs without a label (a severity, marked lesions) and files that are missing or do
     not decode are left out with a reason. Every remaining file is decoded once, in parallel.

@@ -71,7 +71,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
     if run.recipe.task == "detection":
         predictions, details = detection_predictions(run, model, own, of_split, corpus, records)
     else:
-        names = [output.name for output in run.contract.outputs]
+        names = [output.name for output in run.contract.outputs if output.kind != "area_of_interest"]
         outputs = predict_outputs(model, corpus, records, run.recipe.image, names)
         predictions = Predictions(
             task=run.recipe.task,

@@ -59,8 +59,10 @@ def reproduce(
         InputError: as `cross_validate`; `initial` was trained on patients of the data.
     """
     output = Path(output)
-    rows = {recipe.name: recipe for table in tables.values() for recipe in table.values()}
     own = _own_method(tables)
+    rows = {recipe.name: recipe for table in tables.values() for recipe in table.values()}
+    corpus = datasets.load(data or rows[own].data)
+    rows = {name: datasets.with_labels(recipe, corpus) for name, recipe in rows.items()}
     options = {
         name: {
             "data": data,
@@ -69,7 +71,6 @@ def reproduce(
         }
         for name, recipe in rows.items()
     }
-    corpus = datasets.load(data or rows[own].data)
     check_unseen(initial, corpus, corpus.records)
     folds = {name: folds_of(recipe, **options[name]) for name, recipe in rows.items()}
     _train([fold for row in folds.values() for fold in row if not fold.finished], corpus, jobs)

@@ -5,5 +5,14 @@ from tfderm.layers.mirrored_views import AverageOverViews, MirroredViews
 from tfderm.layers.roi_align import ROIAlign
 from tfderm.layers.score_refine import ScoreRefine
 from tfderm.layers.severity_interval import SeverityInterval
+from tfderm.layers.spatial_transformer import SpatialTransformer
 
-__all__ = ["AverageOverViews", "ColourHistogram", "MirroredViews", "ROIAlign", "ScoreRefine", "SeverityInterval"]
+__all__ = [
+    "AverageOverViews",
+    "ColourHistogram",
+    "MirroredViews",
+    "ROIAlign",
+    "ScoreRefine",
+    "SeverityInterval",
+    "SpatialTransformer",
+]

@@ -13,6 +13,7 @@ def classifier(
     image_size=None,
     num_classes=None,
     features_only=False,
+    frozen_stages=0,
     weights=None,
     weight_decay=0.0,
     mean=None,
@@ -25,6 +26,8 @@ def classifier(
         image_size: height, width in pixels; by default what its ImageNet weights were trained for.
         num_classes: number of outputs; by default as many as the weights tell, 1000 without weights.
         features_only: without the head.
+        frozen_stages: how many stages, counted from the pixels, do not learn; their batch normalisation uses the
+            statistics that it has. A stage ends with one of the network's feature maps.
         weights: a file or a name, as `tfderm.models.weights.read_weights` takes it; None for fresh ones.
         weight_decay: coefficient of the gradient weight_decay * w on every convolution kernel, added to the loss as L2.
         mean: per channel, in 0..1, by which the first layer normalises; by default what the weights were trained with.
@@ -36,12 +39,17 @@ def classifier(
         `normalization` gives the normalised pixels, `Architecture.last` the logits.
 
     Raises:
-        InputError: there is no such network; the images are too small for it; the weights cannot be read or do not fit.
+        InputError: there is no such network; it has fewer stages than shall be frozen; the images are too small for it;
+            the weights cannot be read or do not fit.
     """
     network = architecture(backbone)
     found = read_weights(weights, network).adapted(network) if weights else None
     num_classes = num_classes or (found and found.num_classes(network.last)) or 1000
     trained_mean, trained_std = (found and found.pixels) or (network.mean, network.std)
+    if not 0 <= frozen_stages <= len(network.strides):
+        raise InputError(
+            f"`frozen_stages` of {backbone} goes from 0 to {len(network.strides)}. Received: {frozen_stages}"
+        )
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     image = image_input(image_size or network.image_size)
     normalized = normalize(image, mean or trained_mean, std or trained_std)
@@ -57,6 +65,9 @@ def classifier(
     model = keras.Model(image, {"probabilities": probabilities}, name=backbone)
     if found:
         load_weights(model, found, network.last)
+    if frozen_stages:
+        for layer in keras.Model(image, maps[frozen_stages - 1]).layers:
+            layer.trainable = False
     if features_only:
         outputs = {f"features_{stride}": tensor for stride, tensor in zip(network.strides, maps, strict=True)}
         return keras.Model(image, outputs, name=backbone)

@@ -4,13 +4,20 @@ import numpy as np
 
 
 def batch_order(
-    num_images: int, batch_size: int, pairs: str, seed: int, epoch: int, classes: np.ndarray | None = None
+    num_images: int,
+    batch_size: int,
+    pairs: str,
+    seed: int,
+    epoch: int,
+    classes: np.ndarray | None = None,
+    images_per_class: int = 0,
 ) -> np.ndarray:
     """Positions of the images of every step.
 
     With `pairs="random"` each step draws its pairs anew, as the paper does: two different images each, at places
-    2i and 2i + 1. With `classes` an epoch is as many images, every class equally often: all of a rare class several
-    times, a part of a common one. Otherwise it is a permutation. A remainder that fills no batch is left out.
+    2i and 2i + 1. With `classes` an epoch is as many images, or `images_per_class` of each, every class equally often:
+    all of a rare class several times, a part of a common one. Otherwise it is a permutation. A remainder that fills no
+    batch is left out.
 
     Args:
         num_images: size of the training split, at least 2.
@@ -19,6 +26,7 @@ def batch_order(
         seed: of the run.
         epoch: 0, 1, ...
         classes: (num_images,) class of every image, where classes are to be drawn equally often.
+        images_per_class: with `classes`; 0 for as many images as there are, in all.
 
     Returns:
         (steps, batch size) int64.
@@ -26,8 +34,8 @@ def batch_order(
     rng = np.random.default_rng([seed, epoch])
     batch_size = min(batch_size, num_images)
     if pairs != "random":
-        steps = num_images // batch_size
-        positions = rng.permutation(num_images) if classes is None else _balanced(classes, rng)
+        positions = rng.permutation(num_images) if classes is None else _balanced(classes, images_per_class, rng)
+        steps = len(positions) // batch_size
         return positions[: steps * batch_size].reshape(steps, batch_size)
     num_pairs = batch_size // 2
     steps = num_images // (2 * num_pairs)
@@ -36,12 +44,13 @@ def batch_order(
     return np.stack([first, second], axis=-1).reshape(steps, 2 * num_pairs)
 
 
-def _balanced(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _balanced(classes: np.ndarray, images_per_class: int, rng: np.random.Generator) -> np.ndarray:
     present = np.unique(classes)
-    share = -(-len(classes) // len(present))
+    share = images_per_class or -(-len(classes) // len(present))
     drawn = []
     for each in present:
         members = np.flatnonzero(classes == each)
         rounds = -(-share // len(members))
         drawn.append(np.concatenate([rng.permutation(members) for _ in range(rounds)])[:share])
-    return rng.permutation(np.concatenate(drawn))[: len(classes)]
+    total = images_per_class * len(present) or len(classes)
+    return rng.permutation(np.concatenate(drawn))[:total]

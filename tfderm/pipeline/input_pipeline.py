@@ -28,14 +28,15 @@ class InputPipeline:
         training: shuffle, draw pairs and augment; otherwise the order of `records`, unchanged images, no remainder.
         components: severity components the model predicts; empty for none.
         auxiliary: columns of the metadata that the model learns beside the class.
+        answers: outputs of a classifier that learn the class.
 
     Batches are `(image, targets, weights)` as `keras.Model.fit` takes them, or `(image, targets)`. Image is
     (B, height, width, 3) uint8; targets and weights have the names of the model's outputs:
 
     - severity (B, 1), and location_map_S (B, H/S, W/S, 1), -1 where nobody annotated boxes;
     - a component's grade (B, 1), -1 where nobody gave one;
-    - probabilities: class index (B,). Where the recipe balances classes, training draws each equally often, and
-      otherwise they are weighted inversely to their frequency;
+    - probabilities, and what else learns the class: class index (B,). Where the recipe balances classes, training draws
+      each equally often, and otherwise they are weighted inversely to their frequency;
     - auxiliary_COLUMN: class index (B,), with weight 0 where it is unknown;
     - detection: boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a photograph.
     """
@@ -49,6 +50,7 @@ class InputPipeline:
         training: bool,
         components: Sequence[str] = (),
         auxiliary: Sequence[AuxiliaryTarget] = (),
+        answers: Sequence[str] = ("probabilities",),
     ):
         self.records = list(records)
         self.recipe = recipe
@@ -59,8 +61,8 @@ class InputPipeline:
         if recipe.task == "classification":
             classes = true_values(self.records, recipe).astype(np.int32)
             weighted = recipe.class_balance and not training
-            self._classes = {"probabilities": classes}
-            self._weights = {"probabilities": class_weights(classes, len(recipe.labels), weighted)}
+            weights = class_weights(classes, len(recipe.labels), weighted)
+            self._classes, self._weights = dict.fromkeys(answers, classes), dict.fromkeys(answers, weights)
             for target in auxiliary:
                 classes = target.classes(self.records)
                 self._classes[target.output] = np.maximum(classes, 0)
@@ -79,7 +81,8 @@ class InputPipeline:
         recipe = self.recipe
         if self.training:
             classes = self._classes["probabilities"] if recipe.class_balance else None
-            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch, classes))
+            balance = (classes, recipe.images_per_class)
+            return list(batch_order(len(self.records), recipe.batch_size, recipe.pairs, recipe.seed, epoch, *balance))
         positions = np.arange(len(self.records))
         return np.split(positions, range(recipe.batch_size, len(positions), recipe.batch_size))
 

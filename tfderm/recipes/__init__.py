@@ -1,4 +1,9 @@
-"""One file per paper, found by file name; each has `RECIPE` and `VARIANTS`, some `TABLES`, `EFFECTS` and `QUICK`."""
+"""One file per paper, found by file name; each has `RECIPE` and `VARIANTS`.
+
+One whose tables can be reproduced has `TABLES`, title -> method -> variant ("" for the recipe itself); `EFFECTS`, a
+change of method -> the variants with it and without it; `quick`, which makes a row's recipe small; and where the paper
+prints them, `PHOTOGRAPHS`, class -> images for training, validation and test, and `CONFUSION`, class -> class -> share.
+"""
 
 import importlib
 import pkgutil
@@ -28,12 +33,13 @@ def get_recipe(name: str) -> Recipe:
     raise InputError(f"No recipe {name!r}. There are: {', '.join(list_recipes())}")
 
 
-def get_tables(name: str, quick: bool = False) -> dict[str, dict[str, Recipe]]:
+def get_tables(name: str, quick: bool = False, data: str | None = None) -> dict[str, dict[str, Recipe]]:
     """The paper's result tables as recipes: title -> method -> recipe, the paper's own method in every table.
 
     Args:
         name: of a recipe whose file has `TABLES`.
-        quick: the small forms that the file's `QUICK` gives by model.
+        quick: small forms of them, as the file's `quick` makes them.
+        data: source of data; None for the embedded set, which a small form may treat otherwise.
 
     Raises:
         InputError: the recipe is unknown or has no tables.
@@ -42,7 +48,7 @@ def get_tables(name: str, quick: bool = False) -> dict[str, dict[str, Recipe]]:
 
     def row(variant: str) -> Recipe:
         chosen = module.VARIANTS[variant] if variant else module.RECIPE
-        return chosen.with_settings(module.QUICK[chosen.model]) if quick else chosen
+        return module.quick(chosen, data) if quick else chosen
 
     return {title: {method: row(variant) for method, variant in rows.items()} for title, rows in module.TABLES.items()}
 
@@ -56,6 +62,16 @@ def get_effects(name: str) -> dict[str, tuple[str, str]]:
     module = _module_with_tables(name)
     names = {"": module.RECIPE.name} | {variant: recipe.name for variant, recipe in module.VARIANTS.items()}
     return {title: (names[changed], names[plain]) for title, (changed, plain) in module.EFFECTS.items()}
+
+
+def get_printed(name: str) -> dict[str, dict]:
+    """What the paper prints beside its results: `photographs` and `confusion`, each empty where it does not.
+
+    Raises:
+        InputError: the recipe is unknown or has no tables.
+    """
+    module = _module_with_tables(name)
+    return {key: getattr(module, key.upper(), {}) for key in ("photographs", "confusion")}
 
 
 def _module_with_tables(name: str):

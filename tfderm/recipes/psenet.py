@@ -127,12 +127,18 @@ EFFECTS = {
     "ours: all pairs of a batch, srm": ("all_pairs", "single"),
 }
 
-# Small enough for minutes on two cores: a narrow network, or few pixels for those that have no width. Small batches,
-# because PSENet begins on a plateau that it leaves after some number of updates (docs/fidelity.md).
-_SMALL = ["folds=3", "learning_rate_schedule=cosine"]
-QUICK = {
+_QUICK = {
     "psenet": [
-        *_SMALL, "image_size=(160,208)", "model_options.width=0.25", "batch_size=8", "epochs=12", "learning_rate=5e-3",
+        "image_size=(160,208)", "model_options.width=0.25", "batch_size=8", "epochs=12", "learning_rate=5e-3",
     ],
-    "severity_regressor": [*_SMALL, "image_size=(48,64)", "epochs=5", "learning_rate=5e-4"],
+    "severity_regressor": ["image_size=(48,64)", "epochs=5", "learning_rate=5e-4"],
 }  # fmt: skip
+
+
+def quick(recipe: Recipe, data: str | None) -> Recipe:
+    """Small enough for minutes on two cores: a narrow network, or few pixels for those that have no width.
+
+    The batches are small because PSENet begins on a plateau that it leaves after some number of updates
+    (docs/fidelity.md).
+    """
+    return recipe.with_settings(["folds=3", "learning_rate_schedule=cosine", *_QUICK[recipe.model]])

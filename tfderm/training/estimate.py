@@ -9,7 +9,7 @@ from tfderm.datasets.corpus import Corpus, Record
 from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.recipe import Recipe
 from tfderm.training.fit import create_variables
-from tfderm.training.objective import compile_model
+from tfderm.training.objective import compile_model, taught_classes, trained_model
 from tfderm.training.train import build_model, component_names, map_strides
 
 
@@ -22,15 +22,18 @@ def training_seconds(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) 
         records: photographs of all folds, as `datasets.select` gives them.
     """
     share = (1 - 1 / recipe.folds) * (1 - recipe.validation_fraction)
-    steps = max(1, int(len(records) * share) // recipe.batch_size)
+    images = recipe.images_per_class * len(recipe.labels) or int(len(records) * share)
+    steps = max(1, images // recipe.batch_size)
     keras.utils.clear_session()
     model = build_model(recipe, recipe.precision)
-    compile_model(model, recipe, steps)
+    learner = trained_model(model, recipe)
+    compile_model(learner, recipe, steps)
     batch_records = records[: recipe.batch_size]
-    pipeline = InputPipeline(corpus, batch_records, recipe, map_strides(model), True, component_names(model))
-    create_variables(model, pipeline)
+    strides, components, answers = map_strides(model), component_names(model), taught_classes(model)
+    pipeline = InputPipeline(corpus, batch_records, recipe, strides, True, components, answers=answers)
+    create_variables(learner, pipeline)
     batch = next(iter(pipeline.dataset()))
-    model.train_on_batch(*batch)
+    learner.train_on_batch(*batch)
     started = time.perf_counter()
-    model.train_on_batch(*batch)
-    return (time.perf_counter() - started) * steps * recipe.epochs
+    learner.train_on_batch(*batch)
+    return (time.perf_counter() - started) * steps * recipe.num_epochs(steps)

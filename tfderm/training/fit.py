@@ -1,5 +1,7 @@
 """The training loop: epochs that can be stopped at any moment and continued as if nothing had happened."""
 
+import sys
+import time
 from pathlib import Path
 
 import keras
@@ -21,13 +23,15 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
     """Train `model` in place, from the run's checkpoint where there is one.
 
     Everything random in an epoch follows from the recipe's seed and the epoch's number, and the checkpoint holds every
-    variable, so that an interrupted run gives the losses of an uninterrupted one.
+    variable, so that an interrupted run gives the losses of an uninterrupted one. Whether patience is over follows from
+    the history.
 
     Raises:
         CheckFailed: a loss is not a number.
         Interrupted: the user stopped the run (Ctrl-C); it can be resumed.
     """
     steps = len(training.order(0))
+    epochs = recipe.num_epochs(steps)
     compile_model(model, recipe, steps)
     create_variables(model, training)
     for leftover in run.checkpoint.parent.glob(".*"):
@@ -35,10 +39,13 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
     progress = load_checkpoint(run.checkpoint, model) if run.checkpoint.is_file() else Progress()
     try:
         with deferred_interrupt() as interrupt, SummaryWriter(str(run.path / "tensorboard")) as board:
-            for epoch in range(progress.epoch, recipe.epochs):
+            for epoch in range(progress.epoch, epochs):
                 if interrupt.is_set():
                     raise KeyboardInterrupt
-                row = _epoch(model, recipe, training, validation, epoch, steps, interrupt)
+                if recipe.patience and _epochs_since_the_best(progress) >= recipe.patience:
+                    print(f"no smaller validation loss in {recipe.patience} epochs: training ends", file=sys.stderr)
+                    break
+                row = _epoch(model, training, validation, epoch, epochs, steps, interrupt)
                 progress.epoch = epoch + 1
                 progress.history.append(row)
                 if recipe.select_best and row["val_loss"] < progress.best_loss:
@@ -48,7 +55,7 @@ def fit(model: keras.Model, recipe: Recipe, training: InputPipeline, validation:
                 _log(run.path, board, progress)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped after {progress.epoch} of {recipe.epochs} epochs; continue with "
+            f"Stopped after {progress.epoch} of {epochs} epochs; continue with "
             f"`tfderm train {recipe.name} --resume -o {run.path}`."
         ) from None
     if progress.best_weights is not None:
@@ -66,8 +73,14 @@ def create_variables(model: keras.Model, training: InputPipeline) -> None:
     model.reset_metrics()
 
 
-def _epoch(model, recipe, training, validation, epoch, steps, interrupt) -> dict[str, float]:
+def _epochs_since_the_best(progress: Progress) -> int:
+    losses = [row["val_loss"] for row in progress.history]
+    return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+
+
+def _epoch(model, training, validation, epoch, epochs, steps, interrupt) -> dict[str, float]:
     stop = StopTraining(training, epoch, interrupt)
+    began = time.monotonic()
     history = model.fit(
         training.dataset(epoch),
         validation_data=validation.dataset() if validation.records else None,
@@ -75,17 +88,18 @@ def _epoch(model, recipe, training, validation, epoch, steps, interrupt) -> dict
         epochs=epoch + 1,
         shuffle=False,
         verbose=0,
-        callbacks=[stop, ProgressBar(epoch, recipe.epochs, steps)],
+        callbacks=[stop, ProgressBar(epoch, epochs, steps)],
     ).history
     if stop.reason is not None:
         raise stop.reason
-    return {"epoch": epoch + 1, **{name: float(values[-1]) for name, values in history.items()}}
+    figures = {name: float(values[-1]) for name, values in history.items()}
+    return {"epoch": epoch + 1, **figures, "seconds": round(time.monotonic() - began, 3)}
 
 
 def _log(folder: Path, board: SummaryWriter, progress: Progress) -> None:
     row = progress.history[-1]
     write_csv(folder / "history.csv", list(row), progress.history)
     for name, value in row.items():
-        if name != "epoch":
+        if name not in ("epoch", "seconds"):
             board.add_scalar(name, value, row["epoch"])
     board.flush()

@@ -18,8 +18,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
 
     Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
     while Keras averages over images. Components add the mean absolute error of their graded photographs.
-    Classification: cross-entropy, with the class weights of the input pipeline, and 0.3 times the cross-entropy of each
-    auxiliary output where it is known. Detection: `model` computes its own loss.
+    Classification: cross-entropy, with the class weights of the input pipeline, as much of what a spatial transformer
+    saw at a glimpse, and 0.3 times the cross-entropy of each auxiliary output where it is known. Detection: `model`
+    computes its own loss.
     """
     optimizer = make_optimizer(recipe, model, steps_per_epoch)
     if recipe.task == "severity":
@@ -38,26 +39,29 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     elif recipe.task == "detection":
         model.compile(optimizer)
     else:
-        weights = {"auxiliary": 0.3, **recipe.loss_weights}
+        weights = {"probabilities": 1.0, "glimpse": 1.0, "auxiliary": 0.3, **recipe.loss_weights}
         losses = {name: keras.losses.SparseCategoricalCrossentropy() for name in model.output}
-        loss_weights = {name: 1.0 if name == "probabilities" else weights["auxiliary"] for name in model.output}
+        loss_weights = {name: weights[name.partition("_")[0]] for name in model.output}
         metrics = {"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
         model.compile(optimizer, loss=losses, loss_weights=loss_weights, metrics=metrics)
 
 
 def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[AuxiliaryTarget] = ()) -> keras.Model:
-    """What `fit` takes for `model`: another model of the same variables where training needs more than it answers.
+    """What `fit` takes for `model`: another model of the same variables where training needs more or other outputs.
 
-    For detection that is a model which knows the losses; with auxiliary targets, one with an output for each, which
-    reads the layer `features`.
+    For detection that is a model which knows the losses; for classification one without outputs that nobody teaches,
+    and with auxiliary targets one that has an output for each, which reads the layer `features`.
 
     Raises:
         InputError: auxiliary targets for a network without that layer.
     """
     if recipe.task == "detection":
         return FasterRCNNTraining(model, seed=recipe.seed)
-    if not auxiliary:
+    if recipe.task != "classification":
         return model
+    taught = {name: model.output[name] for name in taught_classes(model)}
+    if not auxiliary:
+        return model if len(taught) == len(model.output) else keras.Model(model.input, taught)
     if "features" not in {layer.name for layer in model.layers}:
         raise InputError(f"Model {recipe.model} learns nothing beside its task; train it with --set auxiliary=[].")
     features = model.get_layer("features").output
@@ -67,4 +71,9 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
         )(features)
         for target in auxiliary
     }
-    return keras.Model(model.input, {**model.output, **outputs})
+    return keras.Model(model.input, {**taught, **outputs})
+
+
+def taught_classes(model: keras.Model) -> list[str]:
+    """Outputs of a classifier that learn the class."""
+    return [name for name in model.output if name in ("probabilities", "glimpse")]

@@ -11,7 +11,7 @@ def make_optimizer(recipe: Recipe, model: keras.Model, steps_per_epoch: int) -> 
     """The optimizer of a recipe for a model whose layers may learn at rates of their own."""
     rate = recipe.learning_rate
     if recipe.learning_rate_schedule == "cosine":
-        total = max(recipe.epochs * steps_per_epoch, 1)
+        total = max(recipe.num_epochs(steps_per_epoch) * steps_per_epoch, 1)
         warm_up = min(max(int(recipe.warm_up * total), 1), total - 1) if recipe.warm_up else 0
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0 if warm_up else rate,

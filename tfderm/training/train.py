@@ -15,6 +15,7 @@ import numpy as np
 import tfderm
 from tfderm import datasets, models
 from tfderm.clinical.pasi import COMPONENT_LIMITS
+from tfderm.clinical.taxonomy import condition
 from tfderm.contract import ImageInput, ModelContract, Output
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades
@@ -28,7 +29,7 @@ from tfderm.recipe import Recipe
 from tfderm.run import Run
 from tfderm.training.environment import describe_environment
 from tfderm.training.fit import fit
-from tfderm.training.objective import trained_model
+from tfderm.training.objective import taught_classes, trained_model
 
 
 def train(
@@ -48,8 +49,9 @@ def train(
         The finished run.
 
     Raises:
-        InputError: unusable data, or `output` holds a run and `resume` is False, or another recipe's run, or one that
-            began from other weights than `initial`, or `initial` was trained on patients who are held out here.
+        InputError: unusable data, for the recipe or its pretraining, or `output` holds a run and `resume` is False, or
+            another recipe's run, or one that began from other weights than `initial`, or `initial` was trained on
+            patients who are held out here.
         CheckFailed: a loss is not a number.
         Interrupted: stopped by the user; `resume` continues.
     """
@@ -58,6 +60,8 @@ def train(
     if not source:
         raise InputError(f"Recipe {recipe.name} has no data of its own: give --data MANIFEST, a folder or a known set.")
     if resume:
+        if not recipe.labels:
+            recipe = replace(recipe, labels=Run.open(output).recipe.labels)
         run = _resumable(output, recipe, initial)
         if (output / "model.keras").is_file():
             return run
@@ -65,6 +69,7 @@ def train(
         raise InputError(f"{output} holds a run already: continue it with --resume, or choose another folder.")
 
     corpus = datasets.load(source)
+    recipe = datasets.with_labels(recipe, corpus)
     selection = datasets.select(corpus, recipe)
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
@@ -105,7 +110,7 @@ def train(
         f"{keras.backend.backend()} backend",
         file=sys.stderr,
     )
-    strides, components = map_strides(model), component_names(model)
+    strides, components, answers = map_strides(model), component_names(model), taught_classes(model)
     if strides and not any(record.boxes for record in part["train"]):
         print(
             "no training photograph has lesion boxes: nothing tells the location maps where lesions are; "
@@ -117,8 +122,8 @@ def train(
     fit(
         learner,
         recipe,
-        InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary=auxiliary),
-        InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary=auxiliary),
+        InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary, answers),
+        InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary, answers),
         run,
     )
     with atomic_path(output / "model.keras") as temporary:
@@ -136,6 +141,11 @@ def pretrained_run(recipe: Recipe) -> Path:
     It is of the same network, and computes in the same precision, as the recipe. Processes that ask for it at once wait
     for the one that trains it.
     """
+    if not recipe.pretraining.data:
+        raise InputError(
+            f"{recipe.pretraining.name}, which {recipe.name} starts from, has no data of its own: give "
+            "--set pretraining.data=SRC, or start without it, --set pretraining=None."
+        )
     first = replace(
         recipe.pretraining,
         precision=recipe.precision,
@@ -168,10 +178,11 @@ def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
         )
     if recipe.fine_tuning == "scratch" and initial is not None:
         raise InputError(f"{recipe.name} is trained from scratch (`fine_tuning`); leave out --from {initial}.")
-    if recipe.fine_tuning == "head" and initial is None and not recipe.weights:
+    frozen = recipe.fine_tuning == "head" or recipe.model_options.get("frozen_stages")
+    if frozen and initial is None and not recipe.weights:
         raise InputError(
-            "`fine_tuning` 'head' would train one layer on random features; give --set weights=imagenet, a file of "
-            "weights, or --from RUN."
+            "`fine_tuning` 'head' and `frozen_stages` would learn on random features that stay so; give "
+            "--set weights=imagenet, a file of weights, or --from RUN."
         )
 
 
@@ -279,6 +290,7 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Pat
     """The contract of a model trained by this recipe on this corpus."""
     mean, std = pixel_statistics(model)
     weights = recipe.weights or (initial is not None and Run.open(initial).contract.training.get("weights")) or ""
+    known = {label: found for label in recipe.labels if (found := condition(label))}
     outputs = []
     for name, tensor in model.output.items():
         shape = tuple(tensor.shape[1:])
@@ -292,6 +304,12 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Pat
             outputs.append(Output(name, "boxes", shape, (0.0, float(max(recipe.image_size))), unit="pixels"))
         elif name == "scores":
             outputs.append(Output(name, "scores", shape, (0.0, 1.0)))
+        elif name == "area_of_interest":
+            outputs.append(Output(name, "area_of_interest", shape, (0.0, 255.0), unit="RGB level"))
+        elif name == "transform":
+            outputs.append(Output(name, "transform", shape, (-1.0, 1.0), unit="half an image"))
+        elif name == "glimpse":
+            outputs.append(Output(name, "glimpse", shape, (0.0, 1.0)))
         else:
             outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
     return ModelContract(
@@ -300,7 +318,8 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Pat
         image=replace(recipe.image, mean=mean, std=std),
         outputs=tuple(outputs),
         labels=recipe.labels,
-        label_names=dict(recipe.label_names),
+        label_names={label: known[label].name for label in known} | dict(recipe.label_names),
+        urgency={label: known[label].urgency for label in known} | dict(recipe.urgency),
         licence=corpus.licence + (f"; and that of the weights {weights}, from which training began" if weights else ""),
         training={
             "data": corpus.name,
