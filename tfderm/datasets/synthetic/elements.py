@@ -17,15 +17,15 @@ _FAR = -3.0
 
 
 def points(rng: np.random.Generator, frame: Frame, where: np.ndarray, count: int, apart: float) -> np.ndarray:
-    """Up to `count` places y, x in units, (N, 2), drawn from the pixels of a bool mask, `apart` units from each other."""
-    rows, columns = np.nonzero(where)
-    chosen: list[tuple[float, float]] = []
-    for chance in rng.random(3 * count) if rows.size else ():
-        index = int(chance * rows.size)
-        y, x = (rows[index] + 0.5) / frame.unit, (columns[index] + 0.5) / frame.unit
-        if all((y - other_y) ** 2 + (x - other_x) ** 2 >= apart * apart for other_y, other_x in chosen):
-            chosen.append((y, x))
-    return np.array(chosen[:count]).reshape(-1, 2)
+    """Up to `count` places y, x in units, (N, 2), among the pixels of a bool mask and `apart` units from each other."""
+    places = (np.argwhere(where) + 0.5) / frame.unit
+    chosen = np.empty((0, 2))
+    for chance in rng.random(3 * count) if len(places) else ():
+        place = places[int(chance * len(places))]
+        away = chosen - place
+        if len(chosen) < count and (away[:, 0] * away[:, 0] + away[:, 1] * away[:, 1] >= apart * apart).all():
+            chosen = np.vstack([chosen, place])
+    return chosen
 
 
 def nearness(frame: Frame, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -112,7 +112,9 @@ def furrows(rng: np.random.Generator, frame: Frame, period: float) -> np.ndarray
         phase = (x * (cos - slant * sin) + y * (sin + slant * cos)) / period + wave
         phase = phase + 0.45 * value_noise(rng, frame.shape, 1.3 * cell)
         line = smoothstep(np.abs(phase - np.floor(phase) - 0.5), 0.26, 0.5)
-        depth = np.maximum(depth, line * smoothstep(value_noise(rng, frame.shape, 2.0 * cell), -0.8, 0.3))
+        depth = np.maximum(
+            depth, line * (0.35 + 0.65 * smoothstep(value_noise(rng, frame.shape, 2.0 * cell), -0.7, 0.3))
+        )
     return depth
 
 

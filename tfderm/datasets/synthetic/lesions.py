@@ -1,10 +1,8 @@
 """One lesion, as psoriasis or as eczema: the same place, outline, area and redness can be painted as either.
 
-Psoriasis is sharply bordered, raised and covered by silvery lamellae. Eczema fades into the skin and has some of papules
-and vesicles, excoriations, crusts, lichenification and a fine scale.
+Psoriasis is sharply bordered, raised and covered by silvery lamellae. Eczema fades into the skin and has some of
+papules and vesicles, excoriations, crusts, lichenification and a fine scale.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -88,8 +86,8 @@ def paint_eczema(rng: np.random.Generator, site: Site, planes: Planes, mask: np.
     fading = smoothstep(blurred + 0.2 * fractal(rng, frame.shape, 14 * unit, 3), 0.05, 0.85) * site.skin
     mottling = 1.0 + 0.16 * fractal(rng, frame.shape, 12 * unit, 2) + 0.12 * value_noise(rng, frame.shape, 2.2 * unit)
     planes = _pigment(rng, site, planes, fading)
-    redness = (1.08 * REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * fading * mottling
-    planes = redden(planes, np.minimum(redness, 1.15), site.tone)
+    redness = (0.85 * REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * fading * mottling
+    planes = redden(planes, redness, site.tone)
     relief = np.zeros(frame.shape)
     signs = _signs(rng)
     if "scale" in signs:
@@ -98,7 +96,7 @@ def paint_eczema(rng: np.random.Generator, site: Site, planes: Planes, mask: np.
         thick = smoothstep(fading + 0.4 * fractal(rng, frame.shape, 16 * unit, 2), 0.4, 0.9)
         lines = furrows(rng, frame, uniform(rng, 4.5, 6.5)) * thick
         planes = absorb(planes, uniform(rng, 0.2, 0.4) * lines, (0.8, 0.9, 0.9))
-        relief = relief - 0.55 * lines
+        relief = relief - 0.35 * lines
     if "papules" in signs:
         planes, bumps = _papules(rng, site, planes, fading, REDNESS[erythema])
         relief = relief + bumps
@@ -125,8 +123,8 @@ def _pigment(rng: np.random.Generator, site: Site, planes: Planes, coverage: np.
 def _fine_scale(rng: np.random.Generator, site: Site, planes: Planes, fading: np.ndarray) -> Planes:
     """Dry bran-like dust, no lamellae."""
     unit = site.frame.unit
-    dust = value_noise(rng, site.frame.shape, 1.4 * unit) + 0.8 * fractal(rng, site.frame.shape, 10 * unit, 2)
-    amount = uniform(rng, 0.3, 0.55) * fading * smoothstep(dust, 0.1, 0.7)
+    dust = value_noise(rng, site.frame.shape, 2.0 * unit) + 0.8 * fractal(rng, site.frame.shape, 10 * unit, 2)
+    amount = uniform(rng, 0.3, 0.55) * fading * smoothstep(dust, 0.0, 0.9)
     pale = reflectance((226, 212, 196))
     dim = 1.0 - 0.45 * darkness(site.tone)
     return blend(planes, [np.full(site.frame.shape, value * dim) for value in pale], amount)
@@ -141,8 +139,8 @@ def _papules(
     centres = points(rng, frame, (fading > 0.12) & site.skin, max(8, min(count, 160)), 2.6)
     radii = 1.3 + 1.3 * rng.random(len(centres))
     near = nearness(frame, centres, radii)
-    planes = redden(planes, (0.25 + 0.35 * redness) * smoothstep(near, -0.3, 0.5), site.tone)
-    height = 1.1 * dome(near)
+    planes = redden(planes, (0.15 + 0.3 * redness) * smoothstep(near, -0.3, 0.5), site.tone)
+    height = 0.9 * dome(near)
     if rng.random() < 0.55:
         wet = highlight(height, frame, site.toward, 0.3) * smoothstep(near, 0.0, 0.3)
         planes = [plane + wet * (0.06 + 0.4 * plane) for plane in planes]
@@ -174,12 +172,10 @@ def _excoriations(rng: np.random.Generator, site: Site, planes: Planes, mask: np
         length, lean = uniform(rng, 6, 22), uniform(rng, -0.25, 0.25)
         along_y, along_x = sin + lean * cos, cos - lean * sin
         bend = uniform(rng, -0.12, 0.12) * length
-        steps = [(t, bend * (1.0 - 4.0 * t * t)) for t in (-0.5, -0.25, 0.0, 0.25, 0.5)]
-        lines.append(
-            np.array(
-                [(y + along_y * length * t + along_x * b, x + along_x * length * t - along_y * b) for t, b in steps]
-            )
-        )
+        t = np.array([-0.5, -0.25, 0.0, 0.25, 0.5])
+        bow = bend * (1.0 - 4.0 * t * t)
+        down, right = y + along_y * length * t + along_x * bow, x + along_x * length * t - along_y * bow
+        lines.append(np.stack([down, right], axis=1))
     gaps = smoothstep(value_noise(rng, frame.shape, 4 * frame.unit), -0.75, -0.35)
     cover = strokes(frame, lines, uniform(rng, 0.5, 0.9)) * gaps * site.skin
     colour = reflectance((112, 26, 24)) if site.tone < 4.5 else reflectance((66, 22, 22))

@@ -4,29 +4,25 @@ Synthetic: no patient, no photograph. Labels are those of Mishra et al.; a score
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfderm.clinical.pasi import REGIONS
 from tfderm.datasets.synthetic.anatomy import Body, Frame
-from tfderm.datasets.synthetic.coco import annotations, write_lesions
+from tfderm.datasets.synthetic.coco import annotations
 from tfderm.datasets.synthetic.distractors import paint_hair, paint_nevi
 from tfderm.datasets.synthetic.flat import Painted, paint_erythema, paint_leukoderma, paint_maculae
-from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
+from tfderm.datasets.synthetic.labelled import Photograph, write_labelled
 from tfderm.datasets.synthetic.lighting import make_lighting
 from tfderm.datasets.synthetic.noise import generator, pick, smoothstep, uniform, value_noise
-from tfderm.datasets.synthetic.patients import Patient, make_patient
+from tfderm.datasets.synthetic.patients import Patient
 from tfderm.datasets.synthetic.plaques import scale_planes
-from tfderm.datasets.synthetic.png import write_png
 from tfderm.datasets.synthetic.raised import paint_acne, paint_crust, paint_pustules, paint_ulcer, paint_wheals
 from tfderm.datasets.synthetic.scalp import make_scalp, paint_alopecia, paint_hairline, paint_hairy_scalp
 from tfderm.datasets.synthetic.scene import photograph
 from tfderm.datasets.synthetic.skin import Planes, skin_planes
 from tfderm.datasets.synthetic.views import Site, view
-from tfderm.files import write_csv
 
 VERSION = 1  # goes up with every change of the rendered bytes
 NORMAL, ACNE, ALOPECIA = "Normal", "Acne", "Alopecia"
@@ -35,8 +31,6 @@ WEIGHTS = {
     "Ulcer": 4, "Wheal": 9, NORMAL: 10,
 }  # fmt: skip
 LABELS = tuple(WEIGHTS)
-COLUMNS = ("image", "patient_id", "label", "age", "sex", "fitzpatrick", "region")
-PHOTOGRAPH_WEIGHTS = (0.4, 0.35, 0.25)
 SCALP = "scalp"
 _PAINTERS: dict[str, Callable[[np.random.Generator, Site, Planes], Painted]] = {
     ACNE: paint_acne, "Crust": paint_crust, "Erythema": paint_erythema, "Leukoderma": paint_leukoderma,
@@ -47,25 +41,12 @@ _ANY_REGION = (0.3, 0.25, 0.25, 0.2)
 _SCALP_CHANCES = {NORMAL: 0.4, ALOPECIA: 1.0}
 _SEBUM_CHANCE = 0.3
 _SEBUM_CHANCES = {ACNE: 0.8}
-_STREAM = 3_000  # beyond any visit's number
+STREAM = 3_000  # beyond any visit's number
 _TEXT = """\
-Every image in this folder is SYNTHETIC: rendered by tfderm ({patients} patients, {photographs} photographs of
-{height}x{width} pixels, seed {seed}). No person was photographed; results on it say nothing about clinical use.
-
 - `manifest.csv`: one row per photograph; `label` is one of nine morphologies or Normal, the same for all photographs of
   a patient. To leave normal skin out, leave Normal out of a recipe's labels.
 - `lesions.json`: every lesion as box and mask in COCO format; none for Normal. `masks/`: the same as binary images.
 """
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """Args: image: (H, W, 3) uint8 RGB; mask: (H, W) bool, lesions; label: of `LABELS`; region: of the body, or scalp."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    label: str
-    region: str
 
 
 def generate(
@@ -78,46 +59,17 @@ def generate(
     Args:
         folder: where to write; must not exist, be empty, or hold an earlier synthetic set.
         num_patients: patients with one morphology and one to three photographs each, 1.85 on average. Morphologies are
-            in proportion to `WEIGHTS`; the rarest comes up first with 20 patients.
+            drawn in proportion to `WEIGHTS`.
         image_size: height, width in pixels.
         seed: whole number from 0.
 
     Returns:
-        The path of manifest.csv, with the columns of `COLUMNS`.
+        The path of manifest.csv, with the columns of `labelled.COLUMNS`.
 
     Raises:
         InputError: an argument is out of range, or the folder holds something else.
     """
-    folder = Path(folder)
-    with synthetic_folder(folder, num_patients, image_size, seed) as target:
-        patients = [make_patient(seed, number) for number in range(num_patients)]
-        tasks = [(patient, number) for patient in patients for number in range(1, _photographs(seed, patient) + 1)]
-        (target / "masks").mkdir()
-        rendered = render_all(lambda task: _write(target, seed, image_size, *task), tasks)
-        write_csv(target / "manifest.csv", COLUMNS, [row for row, _ in rendered])
-        found = [(row["image"], lesions) for row, lesions in rendered]
-        write_lesions(target / "lesions.json", "morphology", image_size, found)
-        height, width = image_size
-        text = _TEXT.format(patients=num_patients, photographs=len(tasks), height=height, width=width, seed=seed)
-        describe(target, "morphology", "photographs", seed, text)
-    return folder / "manifest.csv"
-
-
-def _photographs(seed: int, patient: Patient) -> int:
-    return 1 + pick(generator(seed, patient.number, _STREAM), PHOTOGRAPH_WEIGHTS)
-
-
-def _write(
-    target: Path, seed: int, image_size: tuple[int, int], patient: Patient, number: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    picture = render(seed, patient, number, image_size)
-    name = f"{patient.name}_{number}.png"
-    write_png(target / "images" / name, picture.image)
-    write_png(target / "masks" / name, picture.mask)
-    values = (
-        f"images/{name}", patient.name, picture.label, patient.age, patient.sex, patient.fitzpatrick, picture.region,
-    )  # fmt: skip
-    return dict(zip(COLUMNS, values, strict=True)), annotations(picture.mask)
+    return write_labelled(folder, "morphology", num_patients, image_size, seed, STREAM, render, annotations, _TEXT)
 
 
 def render(
@@ -132,8 +84,8 @@ def render(
         image_size: height, width in pixels.
         label: paint this morphology instead of the patient's own.
     """
-    label = label or LABELS[pick(generator(seed, patient.number, _STREAM + 1), tuple(WEIGHTS.values()))]
-    rng = generator(seed, patient.number, _STREAM, number)
+    label = label or LABELS[pick(generator(seed, patient.number, STREAM + 1), tuple(WEIGHTS.values()))]
+    rng = generator(seed, patient.number, STREAM, number)
     frame = Frame(image_size)
     if rng.random() < _SCALP_CHANCES.get(label, 0.0):
         region, body = SCALP, make_scalp(rng, frame)

@@ -84,7 +84,7 @@ def paint_crust(rng: np.random.Generator, site: Site, planes: Planes) -> Painted
 
 
 def paint_ulcer(rng: np.random.Generator, site: Site, planes: Planes) -> Painted:
-    """A deep defect, as if punched out: raised border, a moist bed of red granulation, yellow slough, black necrosis."""
+    """A deep defect as if punched out: raised border, moist bed of red granulation, yellow slough, black necrosis."""
     frame, unit = site.frame, site.frame.unit
     count = 2 if rng.random() < 0.25 else 1
     centres = points(rng, frame, inner(site, 28), count, 55)

@@ -93,6 +93,6 @@ def _hair(rng: np.random.Generator, site: Site, age: int) -> tuple[float, ...]:
     """Light hair on light skin only; grey with age."""
     fair = uniform(rng, 0.0, 1.0) * min(max((4.0 - site.tone) / 2.5, 0.0), 1.0)
     low, high, share = (_BLACK, _BROWN, 2.0 * fair) if fair < 0.5 else (_BROWN, _BLOND, 2.0 * fair - 1.0)
-    grey = min(max((age - 35 + uniform(rng, -15, 15)) / 45.0, 0.0), 0.9)
+    grey = min(max((age - 42 + uniform(rng, -15, 15)) / 45.0, 0.0), 0.9)
     dyed = [a + (b - a) * share for a, b in zip(low, high, strict=True)]
     return tuple(value + (old - value) * grey for value, old in zip(dyed, _GREY, strict=True))
