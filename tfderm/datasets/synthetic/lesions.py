@@ -83,7 +83,8 @@ def paint_eczema(rng: np.random.Generator, site: Site, planes: Planes, mask: np.
     """
     frame, unit = site.frame, site.frame.unit
     blurred = box_blur(mask, frame.pixels(uniform(rng, 9.0, 13.0)))
-    fading = smoothstep(blurred + 0.2 * fractal(rng, frame.shape, 14 * unit, 3), 0.05, 0.85) * site.skin
+    straying = 0.2 * fractal(rng, frame.shape, 14 * unit, 3) * smoothstep(blurred, 0.0, 0.3)
+    fading = smoothstep(blurred + straying, 0.05, 0.85) * site.skin
     mottling = 1.0 + 0.16 * fractal(rng, frame.shape, 12 * unit, 2) + 0.12 * value_noise(rng, frame.shape, 2.2 * unit)
     planes = _pigment(rng, site, planes, fading)
     redness = (0.85 * REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * fading * mottling

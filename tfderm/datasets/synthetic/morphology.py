@@ -50,7 +50,7 @@ _TEXT = """\
 
 
 def generate(
-    folder: Path | str, *, num_patients: int = 400, image_size: tuple[int, int] = (128, 128), seed: int = 0
+    folder: Path | str, *, num_patients: int = 800, image_size: tuple[int, int] = (128, 128), seed: int = 0
 ) -> Path:
     """Render a synthetic set; the folder appears when it is complete, replacing an older synthetic set there.
 
@@ -72,6 +72,11 @@ def generate(
     return write_labelled(folder, "morphology", num_patients, image_size, seed, STREAM, render, annotations, _TEXT)
 
 
+def label_of(seed: int, patient: Patient) -> str:
+    """The patient's morphology, drawn in proportion to `WEIGHTS`."""
+    return LABELS[pick(generator(seed, patient.number, STREAM + 1), tuple(WEIGHTS.values()))]
+
+
 def render(
     seed: int, patient: Patient, number: int, image_size: tuple[int, int], label: str | None = None
 ) -> Photograph:
@@ -84,7 +89,7 @@ def render(
         image_size: height, width in pixels.
         label: paint this morphology instead of the patient's own.
     """
-    label = label or LABELS[pick(generator(seed, patient.number, STREAM + 1), tuple(WEIGHTS.values()))]
+    label = label or label_of(seed, patient)
     rng = generator(seed, patient.number, STREAM, number)
     frame = Frame(image_size)
     if rng.random() < _SCALP_CHANCES.get(label, 0.0):

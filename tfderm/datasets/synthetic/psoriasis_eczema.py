@@ -57,6 +57,11 @@ def generate(
     )
 
 
+def label_of(seed: int, patient: Patient) -> str:
+    """The patient's disease, each as likely as the other."""
+    return LABELS[whole(generator(seed, patient.number, STREAM + 1), 0, 1)]
+
+
 def render(
     seed: int, patient: Patient, number: int, image_size: tuple[int, int], label: str | None = None
 ) -> Photograph:
@@ -70,7 +75,7 @@ def render(
         label: paint this disease instead of the patient's own, everything else being equal.
     """
     frame = Frame(image_size)
-    label = label or LABELS[whole(generator(seed, patient.number, STREAM + 1), 0, 1)]
+    label = label or label_of(seed, patient)
     rng = generator(seed, patient.number, STREAM, number)
     region = REGIONS[pick(rng, REGION_WEIGHTS)]
     erythema = whole(rng, 1, 4)
