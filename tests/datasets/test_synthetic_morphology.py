@@ -20,7 +20,7 @@ from tfderm.evaluation.baselines import ColourHistogramClassifier
 
 SMALL = {"num_patients": 30, "image_size": (48, 48), "seed": 3}
 # Changes only together with morphology.VERSION: sha256 over names and bytes of all files of the set SMALL.
-CHECKSUM = ""
+CHECKSUM = "3d5ffb4783176c381073fd754912bd23252c6a3dcca7a69e43d9d2a9235d39ba"
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tfderm.evaluation.baselines import ColourHistogramClassifier
 
 SMALL = {"num_patients": 6, "image_size": (64, 96), "seed": 3}
 # Changes only together with psoriasis_eczema.VERSION: sha256 over names and bytes of all files of the set SMALL.
-CHECKSUM = ""
+CHECKSUM = "0bb7eeb0813744e1632df7b3402f661f433ad666fdfeb29d69054ad9783ff6d4"
 
 
 @pytest.fixture(scope="module")
