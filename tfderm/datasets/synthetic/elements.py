@@ -68,7 +68,7 @@ def patches(
     y, x = frame.grid()
     distance = np.full(frame.shape, -1e3)
     straying = roughness * fractal(rng, frame.shape, cell * frame.unit, 3)
-    straying = straying + 0.12 * fractal(rng, frame.shape, 8 * frame.unit, 2)
+    straying = straying + 0.3 * roughness * fractal(rng, frame.shape, 8 * frame.unit, 2)
     for (centre_y, centre_x), radius in zip(centres, radii, strict=True):
         cos, sin = direction(rng)
         stretch = uniform(rng, 0.7, 1.35)

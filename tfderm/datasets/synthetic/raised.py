@@ -102,7 +102,7 @@ def paint_ulcer(rng: np.random.Generator, site: Site, planes: Planes) -> Painted
     planes = _cover(planes, _SLOUGH, 0.85 * bed * smoothstep(tissue, slough, slough + 0.5), grain)
     planes = _cover(planes, _NECROSIS, bed * smoothstep(-tissue, necrosis, necrosis + 0.3), grain)
     rim = smoothstep(distance, -7.0, -1.5) * (1.0 - smoothstep(distance, -1.5, 1.0))
-    depth = uniform(rng, 1.5, 3.5) * smoothstep(distance, -1.5, 4.0)
+    depth = uniform(rng, 1.2, 2.6) * smoothstep(distance, -1.5, 4.5)
     lumps = value_noise(rng, frame.shape, 3.5 * unit)
     height = uniform(rng, 1.0, 2.5) * rim - depth + 0.7 * bed * lumps
     planes = _raise(planes, height, site)
@@ -117,11 +117,11 @@ def paint_wheals(rng: np.random.Generator, site: Site, planes: Planes) -> Painte
     count = whole(rng, 2, 9)
     centres = points(rng, frame, inner(site, 10), count, 14)
     radii = uniform(rng, 16, 40) / (0.6 + 0.2 * count) * (0.6 + 0.8 * rng.random(len(centres)))
-    distance = patches(rng, frame, centres, radii, 0.4, 18)
+    distance = patches(rng, frame, centres, radii, 0.25, 18)
     flare = uniform(rng, 8, 20)
     red = smoothstep(distance, -flare, 2.0) * site.skin
     middle = smoothstep(distance, -1.0, uniform(rng, 5.0, 12.0)) * site.skin
-    redness = uniform(rng, 0.4, 0.8) * red * (1.0 - uniform(rng, 0.3, 0.75) * middle)
+    redness = uniform(rng, 0.4, 0.8) * red * (1.0 - uniform(rng, 0.15, 0.55) * middle)
     planes = redden(planes, redness * (1.0 + 0.12 * fractal(rng, frame.shape, 14 * unit, 2)), site.tone)
     swollen = 1.0 + uniform(rng, 0.0, 0.2) * middle
     orange_peel = 1.0 - 0.08 * smoothstep(value_noise(rng, frame.shape, 3.0 * unit), 0.2, 0.9)

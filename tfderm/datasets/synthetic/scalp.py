@@ -20,13 +20,14 @@ def make_scalp(rng: np.random.Generator, frame: Frame) -> Body:
     """A dome that fills the picture or most of it."""
     y, x = frame.grid()
     radius = uniform(rng, 110, 220)
-    dy = (y - uniform(rng, 85, 115)) / radius
-    dx = (x - frame.width / 2 - uniform(rng, -15, 15)) / radius
+    down = (y - uniform(rng, 85, 115)) / radius
+    right = (x - frame.width / 2 - uniform(rng, -15, 15)) / radius
+    dy, dx = np.broadcast_arrays(down, right)
     square = dx * dx + dy * dy
     inside = square < 1.0 + 0.04 * fractal(rng, frame.shape, 50 * frame.unit, 2)
     facing = np.sqrt(np.maximum(1.0 - 0.85 * square, 0.02))
     nothing = np.zeros(frame.shape, bool)
-    return Body(inside, inside, nothing, (0.92 * dx + 0.0 * dy, 0.92 * dy + 0.0 * dx, facing))
+    return Body(inside, inside, nothing, (0.92 * dx, 0.92 * dy, facing))
 
 
 def paint_hairy_scalp(rng: np.random.Generator, site: Site, planes: Planes, age: int) -> Planes:
