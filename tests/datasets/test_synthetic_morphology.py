@@ -119,10 +119,9 @@ def test_a_colour_histogram_does_not_solve_it():
     found = [render(0, *task, (64, 64)) for task in tasks]
     images, groups = np.stack([picture.image for picture in found]), np.array([p.number for p, _ in tasks])
     y = np.array([LABELS.index(picture.label) for picture in found])
-    y_pred = np.empty(len(y), int)
-    for train, test in GroupKFold(4).split(images, y, groups):
-        y_pred[test] = ColourHistogramClassifier().fit(images[train], y[train], groups[train]).predict(images[test])
-    assert 0.1 < balanced_accuracy_score(y, y_pred) < 0.5
+    train, test = next(GroupKFold(3).split(images, y, groups))
+    y_pred = ColourHistogramClassifier().fit(images[train], y[train], groups[train]).predict(images[test])
+    assert 0.1 < balanced_accuracy_score(y[test], y_pred) < 0.5
 
 
 def test_every_morphology_is_on_light_and_dark_skin_and_hair_is_no_alopecia():
