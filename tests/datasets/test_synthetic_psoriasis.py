@@ -1,12 +1,8 @@
 """The synthetic psoriasis set: same bytes everywhere, labels that the pixels have, and a difficulty that is held."""
 
-import csv
 import dataclasses
-import hashlib
 import json
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold
+from synthetic_files import checksum, decode_run_lengths, render_plainly, rows_of
 
 from tfderm.clinical.pasi import REGIONS, area_score, pasi
 from tfderm.datasets.synthetic import psoriasis
@@ -31,30 +28,6 @@ from tfderm.evaluation.baselines import ColourHistogramSeverity
 SMALL = {"num_patients": 3, "image_size": (64, 80), "seed": 3}
 # Changes only together with psoriasis.VERSION: sha256 over names and bytes of all files of the set SMALL.
 CHECKSUM = "b6a9d7291dddc7908ddce06395607d7827a055cef51530e7d94d076c2f682671"
-
-_RENDER_WITHOUT_CPU_FEATURES = """
-import sys
-import cv2
-import numpy as np
-from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-cv2.setUseOptimized(False)
-assert not cv2.useOptimized()
-assert not any(__cpu_features__[name] for name in __cpu_dispatch__), __cpu_features__
-from tfderm.datasets.synthetic.psoriasis import generate
-generate(sys.argv[1], num_patients=3, image_size=(64, 80), seed=3)
-"""
-
-
-def checksum(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def rows_of(manifest: Path) -> list[dict[str, str]]:
-    with open(manifest, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def load(manifest: Path, folder: str, rows: list[dict[str, str]]) -> list[np.ndarray]:
@@ -72,16 +45,7 @@ def test_same_bytes_as_ever(small):
 
 def test_same_bytes_without_cpu_optimisations(tmp_path):
     """Not one of NumPy's run-time dispatched kernels, nor OpenCV's, changes a byte."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__
-
-    opencv = [name.lstrip("*") for name in cv2.getCPUFeaturesLine().split() if name.startswith("*")]
-    environment = {
-        **os.environ,
-        "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__),
-        "OPENCV_CPU_DISABLE": ",".join(opencv),
-    }
-    command = [sys.executable, "-W", "ignore", "-c", _RENDER_WITHOUT_CPU_FEATURES, str(tmp_path / "plain")]
-    subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2])
+    render_plainly(tmp_path / "plain", "psoriasis", **SMALL)
     assert checksum(tmp_path / "plain") == CHECKSUM
 
 
@@ -136,9 +100,7 @@ def test_boxes_and_segmentations_are_those_of_the_masks(small):
     assert [annotation["id"] for annotation in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
     covered = {image["id"]: np.zeros((64, 80), int) for image in coco["images"]}
     for annotation in coco["annotations"]:
-        counts = annotation["segmentation"]["counts"]
-        flat = np.repeat(np.arange(len(counts)) % 2, counts)
-        lesion = flat.reshape(80, 64).T
+        lesion = decode_run_lengths(annotation["segmentation"])
         covered[annotation["image_id"]] += lesion
         ys, xs = np.nonzero(lesion)
         box = [xs.min(), ys.min(), xs.max() - xs.min() + 1, ys.max() - ys.min() + 1]

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 
 from tfderm.cli.train import add_recipe_options, chosen_recipe
@@ -34,7 +33,7 @@ def add_parser(subparsers) -> None:
     split.set_defaults(run=run_split)
 
     synthesize = verbs.add_parser("synthesize", help="render a synthetic set", description=run_synthesize.__doc__)
-    synthesize.add_argument("set", choices=("psoriasis", "dermoscopy"))
+    synthesize.add_argument("set", metavar="SET", help="as in synthetic:SET; another name lists those there are")
     synthesize.add_argument("-o", "--output", metavar="DIR", type=Path, required=True)
     synthesize.add_argument("--patients", metavar="N", type=int, help="default: what the set is embedded with")
     synthesize.add_argument("--seed", metavar="N", type=int, default=0)
@@ -124,15 +123,17 @@ def run_split(arguments: argparse.Namespace) -> int:
 
 
 def run_synthesize(arguments: argparse.Namespace) -> int:
-    """Render synthetic images: psoriasis with known severity, lesion boxes, masks and PASI, or dermoscopy with known
-    structures. No patient is shown."""
-    generate = import_module(f"tfderm.datasets.synthetic.{arguments.set}").generate
+    """Render synthetic images: psoriasis with known severity, lesion boxes, masks and PASI; dermoscopy with known
+    structures; psoriasis or eczema somewhere in a large photograph; nine morphologies and normal skin, close up. No
+    patient is shown."""
+    from tfderm.datasets import synthetic_set
+
     given = {}
     if arguments.patients is not None:
         given["num_patients"] = arguments.patients
     if arguments.image_size is not None:
         given["image_size"] = tuple(arguments.image_size)
-    print(generate(arguments.output, seed=arguments.seed, **given))
+    print(synthetic_set(arguments.set).generate(arguments.output, seed=arguments.seed, **given))
     return 0
 
 

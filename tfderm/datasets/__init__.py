@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import Selection, select, with_labels
@@ -11,10 +12,9 @@ from tfderm.files import cache, locked
 
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select", "with_labels"]
 
-SYNTHETIC = ("psoriasis", "dermoscopy")
+SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology")
 _SYNTHETIC_SOURCES = (
-    " or ".join(f"synthetic:{name}" for name in SYNTHETIC)
-    + ", or with a number of patients, as synthetic:psoriasis:800"
+    ", ".join(f"synthetic:{name}" for name in SYNTHETIC) + ", or with a number of patients, as synthetic:psoriasis:800"
 )
 ACCEPTED = (
     "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
@@ -27,9 +27,9 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
 
     Args:
         src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20), a folder
-            of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`),
-            `synthetic:psoriasis` or `synthetic:dermoscopy`, or with so many patients (`synthetic:psoriasis:800`);
-            these three are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
+            of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`), or
+            `synthetic:NAME` with a name of `SYNTHETIC`, also with so many patients (`synthetic:psoriasis:800`); these
+            two are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
         problems: where a list is given, rows and boxes that cannot be used are left out and named there; without it
             the first one is raised.
 
@@ -62,14 +62,25 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
     raise InputError(f"{src} holds no data that tfderm knows. Data is {ACCEPTED}.")
 
 
+def synthetic_set(name: str) -> ModuleType:
+    """The module of an embedded set, with `generate` and `VERSION`.
+
+    Raises:
+        InputError: there is no set of that name.
+    """
+    if name not in SYNTHETIC:
+        raise InputError(f"No synthetic set {name!r}. There is {_SYNTHETIC_SOURCES}.")
+    return import_module(f"tfderm.datasets.synthetic.{name}")
+
+
 def _synthetic(src: str) -> Path:
     """Manifest of an embedded set, rendered where the cache has none of this generator's version."""
     from tfderm.datasets.manifest import MANIFEST
 
     name, *size = src.removeprefix("synthetic:").split(":")
-    if name not in SYNTHETIC or len(size) > 1 or not all(text.isdecimal() for text in size):
+    if len(size) > 1 or not all(text.isdecimal() for text in size):
         raise InputError(f"No synthetic set {src!r}. There is {_SYNTHETIC_SOURCES}.")
-    module = import_module(f"tfderm.datasets.synthetic.{name}")
+    module = synthetic_set(name)
     options = {"num_patients": int(size[0])} if size else {}
     folder = cache() / "-".join(["synthetic", name, str(module.VERSION), *size])
     with locked(folder.with_suffix(".lock")):

@@ -10,7 +10,7 @@ import numpy as np
 from tfderm.datasets.synthetic.anatomy import UNITS, Frame
 from tfderm.datasets.synthetic.noise import box_blur, fractal, smoothstep, uniform, whole
 from tfderm.datasets.synthetic.plaques import redden, soft_patch
-from tfderm.datasets.synthetic.skin import Planes, blend, darkness
+from tfderm.datasets.synthetic.skin import Planes, absorb, blend, darkness
 
 PORT_WINE_CHANCE = 0.6
 BROWN_CHANCE = 0.35
@@ -23,10 +23,15 @@ def paint_marks(rng: np.random.Generator, frame: Frame, skin: Planes, tone: floa
     dark = darkness(tone)
     if rng.random() < PORT_WINE_CHANCE:
         amount = uniform(rng, 0.35, 0.95) * _patch(rng, frame, 15, 75)
-        skin = _absorb(skin, amount, (0.14 + 0.26 * dark, 0.72 - 0.06 * dark, 0.66 - 0.26 * dark))
+        skin = absorb(skin, amount, (0.14 + 0.26 * dark, 0.72 - 0.06 * dark, 0.66 - 0.26 * dark))
     if rng.random() < BROWN_CHANCE:
-        skin = _absorb(skin, uniform(rng, 0.3, 0.8) * _patch(rng, frame, 12, 50), (0.45, 0.62, 0.75))
-    for _ in range(whole(rng, 0, 9)):
+        skin = absorb(skin, uniform(rng, 0.3, 0.8) * _patch(rng, frame, 12, 50), (0.45, 0.62, 0.75))
+    return paint_nevi(rng, frame, skin, 9)
+
+
+def paint_nevi(rng: np.random.Generator, frame: Frame, skin: Planes, most: int) -> Planes:
+    """Up to `most` small dark moles."""
+    for _ in range(whole(rng, 0, most)):
         skin = _nevus(rng, frame, skin)
     return skin
 
@@ -52,17 +57,13 @@ def _patch(rng: np.random.Generator, frame: Frame, low: float, high: float) -> n
     return soft_patch(rng, frame, centre, uniform(rng, low, high))
 
 
-def _absorb(skin: Planes, amount: np.ndarray, absorption: tuple[float, float, float]) -> Planes:
-    return [plane * (1.0 - share * amount) for plane, share in zip(skin, absorption, strict=True)]
-
-
 def _nevus(rng: np.random.Generator, frame: Frame, skin: Planes) -> Planes:
     centre_y, centre_x = uniform(rng, 0, UNITS), uniform(rng, 0, frame.width)
     radius, depth = uniform(rng, 0.8, 2.6), uniform(rng, 0.5, 0.9)
     y, x = frame.grid()
     dy, dx = y - centre_y, x - centre_x
     amount = depth * smoothstep(1.5 - np.sqrt(dx * dx + dy * dy) / radius)
-    return _absorb(skin, amount, (0.75, 0.88, 0.92))
+    return absorb(skin, amount, (0.75, 0.88, 0.92))
 
 
 def paint_hair(rng: np.random.Generator, frame: Frame, skin: Planes, density: float) -> Planes:

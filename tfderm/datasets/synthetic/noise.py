@@ -115,9 +115,11 @@ def box_blur(mask: np.ndarray, radius: int, passes: int = 2) -> np.ndarray:
 
 def top_fraction(field: np.ndarray, within: np.ndarray, fraction: float) -> np.ndarray:
     """The pixels of `within` whose `field` is among its highest `fraction`: (height, width) bool."""
-    candidates = field[within]
-    count = int(fraction * candidates.size)
-    if count <= 0:
-        return np.zeros_like(within)
-    threshold = np.partition(candidates, candidates.size - count)[candidates.size - count]
-    return within & (field >= threshold)
+    threshold = upper_quantile(field[within], fraction)
+    return np.zeros_like(within) if threshold is None else within & (field >= threshold)
+
+
+def upper_quantile(values: np.ndarray, fraction: float) -> float | None:
+    """The least of the highest `fraction` of `values`, (N,); None where that is none of them."""
+    count = int(fraction * values.size)
+    return float(np.partition(values, values.size - count)[values.size - count]) if count > 0 else None

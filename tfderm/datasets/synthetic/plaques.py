@@ -12,7 +12,7 @@ from tfderm.datasets.synthetic.anatomy import Frame
 from tfderm.datasets.synthetic.noise import box_blur, fractal, smoothstep, top_fraction, uniform, value_noise
 from tfderm.datasets.synthetic.skin import Planes, blend, darkness
 
-_REDNESS = (0.0, 0.36, 0.58, 0.79, 1.0)
+REDNESS = (0.0, 0.36, 0.58, 0.79, 1.0)
 _RELIEF = (0.0, 0.36, 0.68, 1.0, 1.35)
 _SCALE_COVER = (0.0, 0.14, 0.30, 0.50, 0.74)
 _SCALE_ALPHA = (0.0, 0.60, 0.70, 0.80, 0.90)
@@ -86,7 +86,7 @@ def paint_plaques(
     soft = box_blur(mask, frame.pixels(0.8))
     grain = value_noise(rng, frame.shape, 2.2 * unit)
     patches = fractal(rng, frame.shape, 12 * unit, 2)
-    redness = soft * (_REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * (1.0 + 0.12 * patches + 0.10 * grain)
+    redness = soft * (REDNESS[erythema] + uniform(rng, -0.04, 0.04)) * (1.0 + 0.12 * patches + 0.10 * grain)
     planes = redden(skin, redness, tone)
     crust = value_noise(rng, frame.shape, 3.0 * unit)
     cover = _SCALE_COVER[desquamation] * uniform(rng, 0.9, 1.1)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tfderm.clinical.pasi import REGIONS, pasi
-from tfderm.datasets.synthetic.coco import annotations
+from tfderm.datasets.synthetic.coco import annotations, write_lesions
 from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
 from tfderm.datasets.synthetic.patients import Patient, make_patient
 from tfderm.datasets.synthetic.png import write_png
 from tfderm.datasets.synthetic.scene import Photograph, render
-from tfderm.files import write_csv, write_json
+from tfderm.files import write_csv
 
 VERSION = 2  # goes up with every change of the rendered bytes
 COLUMNS = (
@@ -68,7 +68,7 @@ def _photograph(
     name = f"{patient.name}_v{visit}_{region}.png"
     write_png(target / "images" / name, photograph.image)
     write_png(target / "masks" / name, photograph.mask)
-    return _row(f"images/{name}", patient, visit, region, photograph), annotations(photograph.mask, 0, 0)
+    return _row(f"images/{name}", patient, visit, region, photograph), annotations(photograph.mask)
 
 
 def _row(image: str, patient: Patient, visit: int, region: str, photograph: Photograph) -> dict[str, Any]:
@@ -84,14 +84,8 @@ def _write_tables(
 ) -> None:
     rows = [row for row, _ in rendered]
     write_csv(target / "manifest.csv", COLUMNS, rows)
-    images, lesions = [], []
-    for image_id, (row, found) in enumerate(rendered, start=1):
-        images.append({"id": image_id, "file_name": row["image"], "height": image_size[0], "width": image_size[1]})
-        lesions += [{**lesion, "id": len(lesions) + 1 + n, "image_id": image_id} for n, lesion in enumerate(found)]
-    info = {"description": "Synthetic psoriasis photographs rendered by tfderm", "synthetic": True}
-    categories = [{"id": 1, "name": "psoriasis"}]
-    coco = {"info": info, "images": images, "annotations": lesions, "categories": categories}
-    write_json(target / "lesions.json", coco)
+    found = [(row["image"], lesions) for row, lesions in rendered]
+    write_lesions(target / "lesions.json", "psoriasis", image_size, found, "psoriasis")
     write_csv(target / "pasi.csv", ("patient_id", "visit", "pasi"), _visits(rows))
 
 

@@ -6,14 +6,14 @@ from fractions import Fraction
 import numpy as np
 
 from tfderm.clinical.pasi import REGIONS, area_score, region_score
-from tfderm.datasets.synthetic.anatomy import Frame, make_body
+from tfderm.datasets.synthetic.anatomy import Body, Frame, make_body
 from tfderm.datasets.synthetic.cloth import cloth_planes
 from tfderm.datasets.synthetic.distractors import paint_hair, paint_marks, paint_sunburn_and_cream
-from tfderm.datasets.synthetic.lighting import expose, illuminate, make_lighting
+from tfderm.datasets.synthetic.lighting import Lighting, expose, illuminate, make_lighting
 from tfderm.datasets.synthetic.noise import box_blur, generator, uniform, whole
 from tfderm.datasets.synthetic.patients import Patient
 from tfderm.datasets.synthetic.plaques import lesion_field, lesion_mask, paint_plaques, scale_planes
-from tfderm.datasets.synthetic.skin import blend, hair_planes, skin_planes
+from tfderm.datasets.synthetic.skin import Planes, blend, hair_planes, skin_planes
 
 _ANATOMY_STREAM = 1_000  # beyond any visit's number
 
@@ -65,9 +65,34 @@ def render(seed: int, patient: Patient, visit: int, region: str, image_size: tup
     hairy = uniform(lasting, 0.0, 1.0 if patient.sex == "male" else 0.4)
     planes = paint_hair(rng, frame, planes, 0.2 * hairy if region == "head" else hairy)
     planes = blend(planes, hair_planes(rng, frame), box_blur(body.scalp, frame.pixels(0.8)))
+    image = photograph(rng, frame, body, planes, bare, scale, patient.tone, lighting)
+    return Photograph(image, mask, body.skin, *levels, area)
+
+
+def photograph(
+    rng: np.random.Generator,
+    frame: Frame,
+    body: Body,
+    planes: Planes,
+    bare: Planes,
+    scale: Planes,
+    tone: float,
+    lighting: Lighting,
+) -> np.ndarray:
+    """Dress the painted body, light it, put it before a background and take the picture: (H, W, 3) uint8 RGB.
+
+    Args:
+        rng: stream of the photograph.
+        frame: pixel grid.
+        body: what is skin, scalp and cloth.
+        planes: reflectance of the body.
+        bare, scale: unmarked skin and scales of the photograph, which some cloth is coloured like.
+        tone: Fitzpatrick type as a real number.
+        lighting: light and camera.
+    """
     covered = box_blur(body.inside & ~body.skin & ~body.scalp, frame.pixels(0.4))
-    planes = blend(planes, cloth_planes(rng, frame, bare, scale, patient.tone), covered)
+    planes = blend(planes, cloth_planes(rng, frame, bare, scale, tone), covered)
     planes = illuminate(planes, body, lighting, frame)
     outside = box_blur(~body.inside, frame.pixels(0.4))
-    planes = blend(planes, cloth_planes(rng, frame, bare, scale, patient.tone), outside)
-    return Photograph(expose(rng, planes, lighting, frame), mask, body.skin, *levels, area)
+    planes = blend(planes, cloth_planes(rng, frame, bare, scale, tone), outside)
+    return expose(rng, planes, lighting, frame)

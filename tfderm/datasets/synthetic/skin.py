@@ -59,3 +59,8 @@ def hair_planes(rng: np.random.Generator, frame: Frame) -> Planes:
 def blend(under: Planes, over: Planes, alpha: np.ndarray) -> Planes:
     """`over` laid on `under` with coverage alpha, (H, W) 0..1."""
     return [u + (o - u) * alpha for u, o in zip(under, over, strict=True)]
+
+
+def absorb(skin: Planes, amount: np.ndarray, absorption: tuple[float, float, float]) -> Planes:
+    """Take the shares `absorption` of R, G, B from the skin where amount, (H, W) 0..1, is 1."""
+    return [plane * (1.0 - share * amount) for plane, share in zip(skin, absorption, strict=True)]
