@@ -131,14 +131,14 @@ def run_split(arguments: argparse.Namespace) -> int:
     check_splits(selection.records, splits)
     write_splits(output, selection.records, splits)
     for split in SPLITS:
-        _print_counts(split, [record for record in selection.records if splits[record.image] == split])
+        _print_counts(split, [record for record in selection.records if splits[record.image] == split], recipe.labels)
     print(output)
     return 0
 
 
-def _print_counts(name: str, records) -> None:
-    labels = Counter(record.label for record in records if record.label)
-    counts = ", ".join(f"{label} {labels[label]}" for label in sorted(labels))
+def _print_counts(name: str, records, labels) -> None:
+    number = Counter(record.label for record in records)
+    counts = ", ".join(f"{label} {number[label]}" for label in labels)
     groups = len({record.group for record in records})
     print(f"{name:10} {len(records):6} images {groups:6} patients or lesions  {counts}".rstrip())
 
@@ -153,8 +153,9 @@ def _set_aside(arguments: argparse.Namespace, recipe) -> int:
     done = set_aside(load(arguments.source), recipe, arguments.blind, arguments.output)
     if done.num_tied:
         print(f"{done.num_tied} patients or lesions share photographs with others and went with them", file=sys.stderr)
+    labels = _labels(done.training.records + done.blind.records)
     for corpus in (done.training, done.blind):
-        _print_counts(corpus.root.name, corpus.records)
+        _print_counts(corpus.root.name, corpus.records, labels)
         print(corpus.root / MANIFEST)
     print(f"registered in {done.registered}: no training reads these photographs", file=sys.stderr)
     return 0
@@ -166,8 +167,12 @@ def run_add(arguments: argparse.Namespace) -> int:
     from tfderm.datasets.vetted import add
 
     records = add(load(arguments.source), arguments.to, arguments.vetted_by, arguments.vetted_on)
-    _print_counts("added", records)
+    _print_counts("added", records, _labels(records))
     return 0
+
+
+def _labels(records) -> list[str]:
+    return sorted({record.label for record in records if record.label})
 
 
 def run_synthesize(arguments: argparse.Namespace) -> int:

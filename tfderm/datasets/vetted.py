@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from os.path import commonprefix
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -96,15 +97,14 @@ def _check(source: Corpus, corpus: Corpus) -> dict[str, Fingerprint]:
     )
     _check_labels(source.records, corpus.records)
     if errors := check(source).errors:
-        raise InputError(f"{source.name}: {errors[0]}; nothing was added. `tfderm data check` names every such image.")
+        raise InputError(f"{source.name}: nothing was added; `tfderm data check` lists its errors, first {errors[0]}")
     photographs = fingerprints(source, source.records)
     blind.refuse(blind.registered(), source.name, photographs, "leave them out; nothing was added.")
-    names, known = list(photographs), list(photographs.values())
     there = fingerprints(corpus, corpus.records)
-    old = list(there)
-    pairs = [(names[i], f"{old[j]} of the corpus") for i, j in copies(known, list(there.values()))]
-    pairs += [(names[j], names[i]) for i, j in copies(known, known) if i < j]
-    for one, other in pairs:
+    new, known, old = list(photographs), list(photographs.values()), list(there)
+    pairs = {(new[i], f"{old[j]} of the corpus") for i, j in copies(known, list(there.values()))}
+    pairs |= {(new[max(i, j)], new[min(i, j)]) for i, j in copies(known, known) if i != j}
+    for one, other in sorted(pairs):
         print(f"{one} is a copy of {other}", file=sys.stderr)
     _refuse(source, sorted({one for one, _ in pairs}), "are copies of others, as listed above; leave them out")
     return photographs
@@ -112,7 +112,8 @@ def _check(source: Corpus, corpus: Corpus) -> dict[str, Fingerprint]:
 
 def _refuse(source: Corpus, images: Sequence[str], why: str) -> None:
     if images:
-        raise InputError(f"{source.name}: {len(images)} photographs {why}; nothing was added (first: {images[0]}).")
+        count = f"{len(images)} of {len(source.records)} photographs"
+        raise InputError(f"{source.name}: {count} {why}; nothing was added (first: {images[0]}).")
 
 
 def _check_labels(records: Iterable[Record], there: Iterable[Record]) -> None:
@@ -141,10 +142,9 @@ def _same_word(one: str, other: str) -> bool:
         return True
     if min(len(one), len(other)) <= _SHORT_WORD or re.sub(r"\D", "", one) != re.sub(r"\D", "", other):
         return False
-    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    one, other = one[start:][::-1], other[start:][::-1]
-    end = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    one, other = one[end:], other[end:]
+    for _ in ("common beginning", "common end"):
+        length = len(commonprefix([one, other]))
+        one, other = one[length:][::-1], other[length:][::-1]
     return max(len(one), len(other)) <= 1 or (len(one) == 2 and one == other[::-1])
 
 
@@ -193,7 +193,7 @@ def _table(records: Sequence[Record], manifest: Path) -> tuple[list[str], list[d
     used = {name for row in added for name, value in row.items() if value not in (None, "")}
     order = [name for name in added[0] if name in used] + sorted(used - set(added[0]))
     columns = list(dict.fromkeys([*header, *order]))
-    rows = [row for _, row in lines if any(row.values())] + added
+    rows = [row for _, row in lines] + added
     return columns, [{name: row.get(name, "") for name in columns} for row in rows]
 
 
