@@ -11,7 +11,6 @@ from image_files import DISGUISES, scene, write_scenes
 from tfderm import models
 from tfderm.cli import main
 from tfderm.run import Run
-from tfderm.training import train as training
 
 SETTINGS = ["image_size=(32,32)", "batch_size=8", "model_options.filters=(4,8)", "pretraining=None", "auxiliary=()"]
 
@@ -34,20 +33,18 @@ def refused(capsys, *arguments):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """24 patients, six photographs set aside as the blind test `nine`, and a run on the rest."""
+    """24 patients, six photographs of whom are set aside as the blind test `nine`."""
     folder = tmp_path_factory.mktemp("loop")
     (folder / "home").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDERM_HOME", str(folder / "home"))
         source = write_scenes(folder / "source", 24)
         assert run("data", "split", source, "--recipe", "cnd", "--blind", 6, "-o", folder / "nine") == 0
-        assert train(folder / "nine" / "training", folder / "run") == 0
     return folder
 
 
 @pytest.fixture
-def loop(world, tmp_path, monkeypatch):
-    """A copy of its own, in the place of the first, with its register."""
+def loop(world, monkeypatch):
     monkeypatch.setenv("TFDERM_HOME", str(world / "home"))
     return world
 
@@ -94,7 +91,7 @@ def test_training_refuses_a_disguised_photograph(loop, tmp_path, capsys, disguis
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("more", [["--fold", 1], ["--jobs", 2], []])
+@pytest.mark.parametrize("more", [["--fold", 1], [], pytest.param(["--jobs", 2], marks=pytest.mark.slow)])
 def test_cross_validation_refuses(loop, tmp_path, capsys, more):
     arguments = ["cross-validate", "cnd", "--data", loop / "source", "-o", tmp_path / "folds", *more, "--folds", 2]
     assert "the blind test nine" in refused(capsys, *arguments, "--set", *SETTINGS)
@@ -138,55 +135,56 @@ def test_a_damaged_register_stops_training(loop, tmp_path, capsys, monkeypatch):
     assert f"{file} is damaged" in refused(capsys, *arguments, "--set", *SETTINGS)
 
 
-def test_the_whole_loop(loop, tmp_path, capsys):
-    corpus, blind = tmp_path / "nine" / "training", loop / "nine" / "blind"
+def test_an_update_keeps_who_was_held_out(loop, tmp_path, capsys):
+    corpus, new = tmp_path / "training", write_scenes(tmp_path / "new", 12, first=50, labels=("nv", "mel"))
     shutil.copytree(loop / "nine" / "training", corpus)
     assert train(corpus, tmp_path / "first") == 0
     first = Run.open(tmp_path / "first")
-
-    capsys.readouterr()
-    assert run("evaluate", first.path, "--data", blind) == 0
-    assert "(blind test nine)" in capsys.readouterr().out
-    result = json.loads((first.path / "metrics.json").read_text())
-    assert result["blind_test"] == "nine" and result["num_images"] == 6 and result["split"] == "all"
-    assert "blind test nine" in (first.path / "report.html").read_text()
-    assert run("evaluate", first.path) == 0
-    assert "blind_test" not in json.loads((first.path / "metrics.json").read_text())
-
-    vetted = ["--to", corpus, "--vetted-by", "Dr. A", "--vetted-on", "2026-01-31"]
-    assert "the blind test nine" in refused(capsys, "data", "add", loop / "nine" / "blind", *vetted[:4]).replace(
-        "of the blind test that was set aside from this corpus", "the blind test nine"
-    )
-    new = write_scenes(tmp_path / "new", 12, first=50, labels=("nv", "mel"))
     known = next(group for group, split in first.groups.items() if split == "test")
     scene(77).save(new.parent / "known.png")
     new.write_text(f"{new.read_text()}known.png,{known},nv\n")
-    capsys.readouterr()
+    vetted = ["--to", corpus, "--vetted-by", "Dr. A", "--vetted-on", "2026-01-31"]
+    assert "of the blind test" in refused(capsys, "data", "add", loop / "nine" / "blind", *vetted)
     assert run("data", "add", new, *vetted) == 0
     assert "added          25 images     13 patients or lesions  mel 12, nv 13" in capsys.readouterr().out
 
-    assert train(corpus, tmp_path / "update", "--from", first.path, epochs=2) == 0
-    err = capsys.readouterr().err
+    assert train(corpus, tmp_path / "update", "--from", first.path) == 0
     update = Run.open(tmp_path / "update")
-    assert f"21 patients or lesions keep their split of {first.path}; 12 are new: " in err
+    message = f"21 patients or lesions keep their split of {first.path}; 12 are new ("
+    assert message in capsys.readouterr().err
     assert {group: update.groups[group] for group in first.groups} == first.groups
-    assert sum(group == known for group in _groups(update).values()) == 3
-    assert {update.groups[f"P{50 + n}"] for n in range(12)} >= {"train"}
-    assert run("evaluate", update.path, "--data", blind) == 0
-    assert json.loads((update.path / "metrics.json").read_text())["blind_test"] == "nine"
+    (image,) = [image for image in update.splits if image.startswith("vetted/known-")]
+    assert update.splits[image] == "test"
+    assert "train" in {update.groups[f"P{50 + number}"] for number in range(12)}
 
-    arguments = ["--data", corpus, "-o", tmp_path / "x", "--from", first.path]
+    options = ["--data", corpus, "-o", tmp_path / "x", "--from", first.path]
     for change in ("fold=1", "seed=1", "folds=4"):
-        assert "to be held out here" in refused(capsys, "train", "cnd", *arguments, "--set", change, *SETTINGS)
-    arguments = ["cross-validate", "cnd", *arguments]
-    assert "to be held out here" in refused(capsys, *arguments, "--set", *SETTINGS)
+        assert "to be held out here" in refused(capsys, "train", "cnd", *options, "--set", *SETTINGS, change)
+    # Folds are pooled, so that one alone is dealt as all of them are: afresh, and P0 to P23 are not left apart.
+    for fold in ([], ["--fold", 0]):
+        line = refused(capsys, "cross-validate", "cnd", *options, *fold, "--set", *SETTINGS)
+        assert "to be held out here" in line
 
 
-def _groups(run):
-    with open(run.path / "splits.csv", newline="") as file:
-        return {row["image"]: row["group"] for row in csv.DictReader(file)}
+@pytest.mark.slow
+def test_the_blind_test_is_evaluated_before_and_after_an_update(loop, tmp_path, capsys):
+    corpus, blind = tmp_path / "training", loop / "nine" / "blind"
+    shutil.copytree(loop / "nine" / "training", corpus)
+    for output, begin in ((tmp_path / "first", []), (tmp_path / "update", ["--from", tmp_path / "first"])):
+        assert train(corpus, output, *begin) == 0
+        capsys.readouterr()
+        assert run("evaluate", output, "--data", blind) == 0
+        assert "(blind test nine)" in capsys.readouterr().out
+        result = json.loads((output / "metrics.json").read_text())
+        assert result["blind_test"] == "nine" and result["num_images"] == 6 and result["split"] == "all"
+        assert "blind test nine" in (output / "report.html").read_text()
+        assert run("evaluate", output) == 0
+        assert "blind_test" not in json.loads((output / "metrics.json").read_text())
+        new = write_scenes(tmp_path / "new" / output.name, 6, first=50 if begin else 70)
+        assert run("data", "add", new, "--to", corpus, "--vetted-by", "Dr. A") == 0
 
 
+@pytest.mark.slow
 def test_an_update_that_was_stopped_continues_to_the_same_weights(loop, tmp_path, monkeypatch):
     corpus = tmp_path / "training"
     shutil.copytree(loop / "nine" / "training", corpus)
@@ -210,21 +208,3 @@ def test_an_update_that_was_stopped_continues_to_the_same_weights(loop, tmp_path
     weights = [models.load(Run.open(tmp_path / name).model_path).get_weights() for name in ("whole", "stopped")]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_a_fold_alone_is_dealt_as_all_folds_are(loop, tmp_path):
-    """Folds that were kept for one and dealt for the others could not be pooled."""
-    corpus = tmp_path / "training"
-    shutil.copytree(loop / "nine" / "training", corpus)
-    whole = (corpus / "manifest.csv").read_text().splitlines()
-    assert callable(training) and len(whole) == 43
-    options = ["--data", corpus, "-o", tmp_path / "folds", "--fold", 0, "--set", "epochs=1", *SETTINGS]
-    assert run("cross-validate", "cnd", *options) == 0
-    dealt = Run.open(tmp_path / "folds" / "fold-0").groups
-    (corpus / "manifest.csv").write_text("\n".join(whole[:-12]) + "\n")
-    assert train(corpus, tmp_path / "first") == 0
-    (corpus / "manifest.csv").write_text("\n".join(whole) + "\n")
-    first = Run.open(tmp_path / "first").groups
-    if any(dealt[group] == "test" != split for group, split in first.items()):
-        options[3] = tmp_path / "again"
-        assert run("cross-validate", "cnd", *options[:6], "--from", tmp_path / "first", *options[6:]) == 2

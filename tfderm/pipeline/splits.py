@@ -151,9 +151,7 @@ def growth(records: Sequence[Record], splits: Mapping[str, str], kept: Mapping[s
     """One line: how many groups stay where `known_splits` found them, and where the new ones went."""
     new = {record.group: splits[record.image] for record in records if record.group not in kept}
     where = ", ".join(f"{list(new.values()).count(split)} {split}" for split in SPLITS)
-    return f"{len(kept)} patients or lesions keep their split of {initial}; {len(new)} are new" + (
-        new and f": {where}" or ""
-    )
+    return f"{len(kept)} patients or lesions keep their split of {initial}; {len(new)} are new ({where})"
 
 
 def check_unseen(initial: Path | None, corpus: Corpus, records: Sequence[Record]) -> None:
@@ -201,10 +199,9 @@ def _grown(strata: np.ndarray, groups: np.ndarray, recipe: Recipe, kept: Mapping
     """Not by `_fold`: it would put the first of a few new groups into the test split, however many it has."""
     names = np.array([kept.get(group, "new") for group in groups.tolist()], dtype="U10")
     stratum = np.unique(strata, return_inverse=True)[1]
+    num_strata = stratum.max() + 1
     for split, share, without in (("test", 1 / recipe.folds, ""), ("validation", recipe.validation_fraction, "test")):
-        whole, has = (
-            np.bincount(stratum[of], minlength=stratum.max() + 1) for of in (names != without, names == split)
-        )
+        whole, has = (np.bincount(stratum[of], minlength=num_strata) for of in (names != without, names == split))
         new = np.flatnonzero(names == "new")
         drawn = _near(stratum[new], groups[new], share * whole - has, (recipe.seed, recipe.fold))
         names[new[drawn]] = split
