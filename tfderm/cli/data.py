@@ -16,7 +16,7 @@ _SHOWN = 10
 
 
 def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("data", help="make, check, split or convert data", description=__doc__)
+    parser = subparsers.add_parser("data", help="make, check, split, extend or convert data", description=__doc__)
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
 
     check = verbs.add_parser("check", help="read every file and name each bad one", description=run_check.__doc__)
