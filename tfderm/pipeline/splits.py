@@ -134,10 +134,16 @@ def known_splits(initial: Path | None, corpus: Corpus, records: Sequence[Record]
         group -> split: what it had in the run, or train where a photograph that the run learned has come into another
         group. Empty where the run knows nothing of this folder's patients, learned from none of them, or has other
         folds: then splits are made as without it, and `check_unseen` judges them.
+
+    Raises:
+        InputError: the run is none, or is not finished.
     """
-    run = initial and Run.open(initial)
+    if initial is None:
+        return {}
+    run = Run.open(initial)
+    _ = run.model_path
     fields = ("folds", "fold", "seed")
-    if not run or not _same_data(run, corpus) or any(getattr(run.recipe, f) != getattr(recipe, f) for f in fields):
+    if not _same_data(run, corpus) or any(getattr(run.recipe, name) != getattr(recipe, name) for name in fields):
         return {}
     kept: dict[str, str] = {}
     for record in records:
