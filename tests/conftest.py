@@ -21,6 +21,22 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(skip)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_register(tmp_path_factory):
+    """No test reads or writes the register of blind tests of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDERM_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture
+def register(tmp_path, monkeypatch) -> Path:
+    """The folder of an own register of blind tests, not yet there."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("TFDERM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "blind"
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder with `ham10000/` and `pad_ufes_20/`; skips where $TFDERM_DATA is unset."""

@@ -50,6 +50,19 @@ def cache() -> Path:
     return Path(os.environ.get("TFDERM_CACHE") or Path.home() / ".cache" / "tfderm")
 
 
+def home() -> Path:
+    """Where what must not be lost is kept: `$TFDERM_HOME`, by default tfderm in `$XDG_DATA_HOME` or ~/.local/share.
+
+    Raises:
+        InputError: `$TFDERM_HOME` names no folder, as where a shared drive is not connected.
+    """
+    if named := os.environ.get("TFDERM_HOME"):
+        if not Path(named).is_dir():
+            raise InputError(f"$TFDERM_HOME is {named}, and there is no such folder: connect its drive, or create it.")
+        return Path(named)
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tfderm"
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Run the block while no other process runs one with the same lock file, waiting for it if need be.

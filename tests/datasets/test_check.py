@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from image_files import STORED, encode, noise, png_header
+from image_files import STORED, encode, noise, png_header, scene
 from PIL import Image
 
 from tfderm.cli import main
@@ -13,12 +13,6 @@ from tfderm.datasets import Corpus, Record, load
 from tfderm.datasets.check import check
 from tfderm.datasets.duplicates import HASH_DISTANCE, near_duplicates, phash
 from tfderm.recipes import get_recipe
-
-
-def scene(seed, size=96):
-    """A smooth picture, which survives re-encoding, unlike noise."""
-    coarse = Image.fromarray(noise(6, 6, seed))
-    return coarse.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def corpus(folder, *names, labels=None, groups=None):

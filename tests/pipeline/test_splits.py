@@ -1,15 +1,27 @@
 """Splits: no group in two, shares kept, the same for a seed."""
 
+import tempfile
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfderm.datasets import Record
+from tfderm.datasets import Corpus, Record
 from tfderm.errors import InputError
-from tfderm.pipeline.splits import SPLITS, check_splits, make_splits, read_splits, write_splits
+from tfderm.files import write_json
+from tfderm.pipeline.splits import (
+    SPLITS,
+    check_splits,
+    check_unseen,
+    growth,
+    known_splits,
+    make_splits,
+    read_splits,
+    write_splits,
+)
 from tfderm.recipes import get_recipe
 
 CND = get_recipe("cnd")
@@ -117,3 +129,102 @@ def test_file_round_trip(tmp_path):
     (tmp_path / "splits.csv").write_text("picture,split\n")
     with pytest.raises(InputError, match="columns image and split"):
         read_splits(tmp_path / "splits.csv")
+
+
+def run_on(folder, corpus, recipe, splits):
+    """A run folder as far as splits need it."""
+    write_json(folder / "recipe.json", recipe.to_json())
+    data = {"fingerprint": corpus.fingerprint, "root": str(corpus.root.resolve())}
+    write_json(folder / "environment.json", {"data": data})
+    write_splits(folder / "splits.csv", corpus.records, splits)
+    (folder / "model.keras").touch()
+    return folder
+
+
+@settings(max_examples=40, deadline=None)
+@given(groups, groups, st.integers(0, 6), st.integers(0, 4), st.integers(0, 3))
+def test_known_groups_stay_where_they_were_when_the_data_grows(old, new, more, fold, seed):
+    recipe = replace(CND, fold=fold, seed=seed)
+    before = labelled(old)
+    try:
+        first = make_splits(before, recipe)
+    except InputError:
+        return
+    grown = labelled(old + new)
+    grown += [Record(f"more-{n}.png", patient_id=f"P{n}", label="nv") for n in range(min(more, len(old)))]
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_on(Path(folder) / "run", Corpus("x", Path(folder), tuple(before)), recipe, first)
+        corpus = Corpus("x", Path(folder), tuple(grown))
+        kept = known_splits(run, corpus, grown, recipe)
+        splits = make_splits(grown, recipe, kept)
+        check_splits(grown, splits)
+        held_out = [record for record in grown if splits[record.image] == "test"]
+        check_unseen(run, corpus, held_out)
+        text = growth(grown, splits, kept, run)
+    assert splits == make_splits(grown[::-1], recipe, kept)
+    assert {image: splits[image] for image in first} == first
+    by_group = {record.group: first[record.image] for record in before}
+    assert all(splits[record.image] == by_group[record.group] for record in grown if record.group in by_group)
+    assert text.startswith(f"{len(by_group)} patients or lesions keep") and f"; {len(new)} are new" in text
+
+
+def test_new_groups_keep_the_shares_of_the_whole(tmp_path):
+    recipe = replace(CND, fold=3)
+    old = labelled([["nv", "mel"][g % 2 : g % 2 + 1] for g in range(200)])
+    first = make_splits(old, recipe)
+    kept = {record.group: first[record.image] for record in old}
+    grown = labelled([["nv", "mel"][g % 2 : g % 2 + 1] for g in range(600)])
+    splits = make_splits(grown, recipe, kept)
+    for label in ("nv", "mel"):
+        of = Counter(splits[record.image] for record in grown if record.label == label)
+        # To the nearest photograph, as every group has one: a fifth, and a tenth of the rest.
+        assert of["test"] == pytest.approx(60, abs=0.5) and of["validation"] == pytest.approx(24, abs=0.5)
+
+
+def test_a_few_new_groups_are_trained_on_and_add_up_to_a_share():
+    """Groups that come one at a time: the test split takes one where it has become too small."""
+    records = labelled([["nv"]] * 100)
+    splits = make_splits(records, CND)
+    for number in range(20):
+        records = [*records, Record(f"new-{number}.png", patient_id=f"N{number}", label="nv")]
+        kept = {record.group: splits[record.image] for record in records if record.image in splits}
+        splits = make_splits(records, CND, kept)
+        assert 0.2 * len(records) - list(splits.values()).count("test") <= 0.5
+    assert list(splits.values()).count("test") == 24
+
+
+def test_a_photograph_that_was_learned_is_never_held_out_under_another_patient(tmp_path):
+    records = labelled([["nv"]] * 30)
+    splits = make_splits(records, CND)
+    corpus = Corpus("x", tmp_path, tuple(records))
+    run = run_on(tmp_path / "run", corpus, CND, splits)
+    learned = next(record for record in records if splits[record.image] == "train")
+    held_out = next(record for record in records if splits[record.image] == "test")
+    grown = [replace(r, patient_id="Q") if r in (learned, held_out) else r for r in records]
+    grown = [*grown, Record("new.png", patient_id="R", label="nv")]
+    kept = known_splits(run, Corpus("x", tmp_path, tuple(grown)), grown, CND)
+    assert kept["Q"] == "train" and make_splits(grown, CND, kept)[held_out.image] == "train"
+    with pytest.raises(InputError, match=r"trained on 1 of the patients or lesions to be held out here \(Q"):
+        check_unseen(run, Corpus("x", tmp_path, tuple(grown)), [r for r in grown if r.group == "Q"])
+
+
+def test_where_nothing_is_kept(tmp_path):
+    records = labelled([["nv"]] * 30)
+    splits = make_splits(records, CND)
+    corpus = Corpus("x", tmp_path, tuple(records))
+    run = run_on(tmp_path / "run", corpus, CND, splits)
+    assert known_splits(run, corpus, records, CND) == {record.group: splits[record.image] for record in records}
+    assert known_splits(None, corpus, records, CND) == {}
+    for change in ({"fold": 1}, {"seed": 1}, {"folds": 4}):
+        assert known_splits(run, corpus, records, replace(CND, **change)) == {}
+    elsewhere = Corpus("x", tmp_path / "other", tuple(records[:-1]))
+    assert known_splits(run, elsewhere, elsewhere.records, CND) == {}
+    held_out = [record for record in records if splits[record.image] == "test"]
+    assert known_splits(run, corpus, held_out, CND) == {}
+
+
+def test_a_leak_in_what_was_kept_is_caught():
+    records = labelled([["nv", "nv"], ["mel"], ["nv"]])
+    splits = make_splits(records, replace(CND, folds=2), {"P0": "train", "P1": "validation", "P2": "test"})
+    with pytest.raises(InputError, match="Leak: patient P0"):
+        check_splits(records, {**splits, "0-1.png": "test"})

@@ -12,7 +12,7 @@ VERBS = {
     "recipes": "list the recipes and their variants",
     "models": "list the networks, describe one, or convert its weights",
     "runs": "list the runs in a folder",
-    "data": "synthesize, check, split, preview or convert data",
+    "data": "synthesize, check, split, extend, preview or convert data",
     "train": "train a recipe: Recipe -> Run",
     "evaluate": "evaluate a run beside trivial baselines",
     "detect": "find lesions: COCO results, and boxes for a manifest that has none",

@@ -1,9 +1,10 @@
-"""`tfderm data`: make, check, split, look at and convert data."""
+"""`tfderm data`: make, check, split, extend, look at and convert data."""
 
 import argparse
 import json
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 from tfderm.cli.train import add_recipe_options, chosen_recipe
@@ -14,7 +15,7 @@ _SHOWN = 10
 
 
 def add_parser(subparsers) -> None:
-    parser = subparsers.add_parser("data", help="make, check, split or convert data", description=__doc__)
+    parser = subparsers.add_parser("data", help="make, check, split, extend or convert data", description=__doc__)
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
 
     check = verbs.add_parser("check", help="read every file and name each bad one", description=run_check.__doc__)
@@ -28,9 +29,20 @@ def add_parser(subparsers) -> None:
     split = verbs.add_parser("split", help="split by patient, stratified", description=run_split.__doc__)
     split.add_argument("source", metavar="SRC", help=SOURCE)
     split.add_argument("--recipe", metavar="R", required=True)
-    split.add_argument("-o", "--output", metavar="FILE", type=Path, default=Path("splits.csv"))
+    split.add_argument(
+        "--blind", metavar="SHARE|NUMBER", type=float,
+        help="instead set so many photographs aside for a blind test: -o DIR gets training/ and blind/",
+    )  # fmt: skip
+    split.add_argument("-o", "--output", metavar="OUT", type=Path, help="default splits.csv")
     add_recipe_options(split)
     split.set_defaults(run=run_split)
+
+    add = verbs.add_parser("add", help="add vetted photographs to a corpus", description=run_add.__doc__)
+    add.add_argument("source", metavar="SRC", help=SOURCE)
+    add.add_argument("--to", metavar="MANIFEST", type=Path, required=True, help="the corpus: a manifest or its folder")
+    add.add_argument("--vetted-by", metavar="NAME", required=True, help="who looked at photographs and labels")
+    add.add_argument("--vetted-on", metavar="DATE", type=date.fromisoformat, help="YYYY-MM-DD (default today)")
+    add.set_defaults(run=run_add)
 
     synthesize = verbs.add_parser("synthesize", help="render a synthetic set", description=run_synthesize.__doc__)
     synthesize.add_argument("set", metavar="SET", help="as in synthetic:SET; another name lists those there are")
@@ -101,25 +113,65 @@ def _by_kind(findings) -> dict[str, list]:
 
 
 def run_split(arguments: argparse.Namespace) -> int:
-    """Write a CSV with the columns image, group, split: by patient (lesion where there is no patient), stratified."""
+    """Write a CSV with the columns image, group, split: by patient (lesion where there is no patient), stratified.
+
+    With --blind, copy the photographs into two folders with a manifest each, and register those of the blind test, so
+    that no training reads them under any name."""
     from tfderm.datasets import load, select, with_labels
     from tfderm.pipeline.splits import SPLITS, check_splits, make_splits, write_splits
 
     corpus = load(arguments.source)
     recipe = with_labels(chosen_recipe(arguments), corpus)
+    if arguments.blind is not None:
+        return _set_aside(arguments, corpus, recipe)
+    output = arguments.output or Path("splits.csv")
     selection = select(corpus, recipe)
     print(selection.summary(), file=sys.stderr)
     splits = make_splits(selection.records, recipe)
     check_splits(selection.records, splits)
-    write_splits(arguments.output, selection.records, splits)
+    write_splits(output, selection.records, splits)
     for split in SPLITS:
-        records = [record for record in selection.records if splits[record.image] == split]
-        labels = Counter(record.label for record in records if record.label in recipe.labels)
-        counts = ", ".join(f"{label} {labels[label]}" for label in recipe.labels)
-        groups = len({record.group for record in records})
-        print(f"{split:10} {len(records):6} images {groups:6} patients or lesions  {counts}".rstrip())
-    print(arguments.output)
+        _print_counts(split, [record for record in selection.records if splits[record.image] == split], recipe.labels)
+    print(output)
     return 0
+
+
+def _print_counts(name: str, records, labels) -> None:
+    number = Counter(record.label for record in records)
+    counts = ", ".join(f"{label} {number[label]}" for label in labels)
+    groups = len({record.group for record in records})
+    print(f"{name:10} {len(records):6} images {groups:6} patients or lesions  {counts}".rstrip())
+
+
+def _set_aside(arguments: argparse.Namespace, corpus, recipe) -> int:
+    from tfderm.datasets.manifest import MANIFEST
+    from tfderm.pipeline.blind_test import set_aside
+
+    if arguments.output is None:
+        raise InputError("--blind copies photographs: give -o DIR, a new folder for training/ and blind/.")
+    done = set_aside(corpus, recipe, arguments.blind, arguments.output)
+    if done.num_tied:
+        print(f"{done.num_tied} patients or lesions share photographs with others and went with them", file=sys.stderr)
+    labels = _labels(done.training.records + done.blind.records)
+    for part in (done.training, done.blind):
+        _print_counts(part.root.name, part.records, labels)
+        print(part.root / MANIFEST)
+    print(f"registered in {done.registered}: no training reads these photographs", file=sys.stderr)
+    return 0
+
+
+def run_add(arguments: argparse.Namespace) -> int:
+    """Copy vetted photographs into a corpus, with who vetted them and when in its manifest; all of them, or none."""
+    from tfderm.datasets import load
+    from tfderm.datasets.vetted import add
+
+    records = add(load(arguments.source), arguments.to, arguments.vetted_by, arguments.vetted_on)
+    _print_counts("added", records, _labels(records))
+    return 0
+
+
+def _labels(records) -> list[str]:
+    return sorted({record.label for record in records if record.label})
 
 
 def run_synthesize(arguments: argparse.Namespace) -> int:

@@ -145,7 +145,7 @@ def _exact_duplicates(
     """Report images with equal pixels and return their pairs."""
     same = defaultdict(list)
     for record, inspection in usable:
-        same[inspection.digest].append(record)
+        same[inspection.content.digest].append(record)
     pairs = set()
     for first, *others in same.values():
         for other in others:
@@ -176,7 +176,7 @@ def _near_duplicates(
     from tfderm.datasets.duplicates import near_duplicates
 
     records = [record for record, _ in usable]
-    thumbnails = np.array([inspection.thumbnail for _, inspection in usable], np.uint8)
+    thumbnails = np.array([inspection.content.thumbnail for _, inspection in usable], np.uint8)
     # Without groups every image is its own: any pair deserves a look.
     found = near_duplicates(thumbnails, [record.group or record.image for record in records])
     pairs = [

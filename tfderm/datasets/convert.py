@@ -23,8 +23,7 @@ def to_manifest(corpus: Corpus, folder: Path | str) -> Path:
         InputError: the folder holds files, or an image is missing.
     """
     folder = Path(folder)
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise InputError(f"{folder} is not an empty folder; nothing was written. Choose a new one with -o.")
+    check_empty(folder)
     missing = [record.image for record in corpus.records if not corpus.path(record).is_file()]
     if missing:
         raise InputError(
@@ -38,3 +37,9 @@ def to_manifest(corpus: Corpus, folder: Path | str) -> Path:
                 shutil.copyfile(corpus.root / name, temporary / name)
         write_manifest(temporary, corpus)
     return folder / MANIFEST
+
+
+def check_empty(folder: Path) -> None:
+    """Raise `InputError` where a folder to be written holds something."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError(f"{folder} is not an empty folder; nothing was written. Choose a new one with -o.")

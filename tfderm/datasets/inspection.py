@@ -1,17 +1,14 @@
 """What is wrong, or merely unusual, with one image file."""
 
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
+from tfderm.datasets.duplicates import Fingerprint, fingerprint
 from tfderm.errors import InputError
-from tfderm.runtime.preprocess import decode, resize
-
-THUMBNAIL = 32
+from tfderm.runtime.preprocess import decode
 
 
 @dataclass(frozen=True)
@@ -21,15 +18,13 @@ class Inspection:
     Args:
         problem: why it cannot be used, or None.
         conversions: what decoding changes, for instance "grayscale, repeated to RGB".
-        digest: sha256 of the decoded pixels; empty with a problem.
-        thumbnail: (32, 32) uint8 luminance of the upright image; None with a problem.
+        content: what the photograph is known by; None with a problem.
         image_size: (height, width) of the upright image; None with a problem.
     """
 
     problem: str | None = None
     conversions: tuple[str, ...] = ()
-    digest: str = ""
-    thumbnail: np.ndarray | None = None
+    content: Fingerprint | None = None
     image_size: tuple[int, int] | None = None
 
 
@@ -54,8 +49,7 @@ def inspect(path: Path) -> Inspection:
         conversions = _conversions(image)
     return Inspection(
         conversions=conversions,
-        digest=hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest(),
-        thumbnail=np.asarray(Image.fromarray(resize(pixels, (THUMBNAIL, THUMBNAIL))).convert("L")),
+        content=fingerprint(pixels),
         image_size=pixels.shape[:2],
     )
 

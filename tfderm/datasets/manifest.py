@@ -2,12 +2,13 @@
 
 Columns: `image` (path relative to the manifest), `patient_id` or `lesion_id` or both, `label` or `severity` or both;
 `mask` (without that column: `masks/STEM.png` or `masks/STEM_mask.png` where it exists), and any further column as
-metadata (`visit region age sex site erythema induration desquamation area fitzpatrick` have a meaning elsewhere). An
-empty cell is an unknown value.
+metadata (`visit region age sex site erythema induration desquamation area fitzpatrick` have a meaning elsewhere;
+`vetted_by vetted_on` are written by `vetted.add` and no input of any model). An empty cell is an unknown value.
 
 `lesions.json` is COCO: boxes [x, y, width, height] in pixels of the upright photograph, whose `file_name` is the
 manifest's `image`. A photograph that COCO lists without a box has no lesion; one that it does not list is unmarked.
-`dataset.json` may say {"name", "licence", "synthetic": true or false}.
+`dataset.json` may say {"name", "licence", "synthetic": true or false} and, under "withheld", the patients or lesions
+whose photographs are in a blind test that was set aside from these.
 """
 
 import csv
@@ -66,7 +67,7 @@ def read_manifest(path: Path | str, problems: list[str] | None = None) -> Corpus
             records.append(record)
     if not records and not found:
         raise InputError(f"{path} lists no images; add one row per photograph below the header.")
-    if boxes and records and not set(boxes) & set(lines):
+    if boxes and records and not any(name in lines or (path.parent / name).is_file() for name in boxes):
         found.append(
             f"{path.parent / LESIONS}: no `file_name` is an image of the manifest (for instance {next(iter(boxes))}); "
             "write them as the manifest's column image does."
@@ -86,10 +87,7 @@ def write_manifest(folder: Path | str, corpus: Corpus) -> Path:
     """
     folder = Path(folder)
     extra = sorted({name for record in corpus.records for name in record.metadata})
-    rows = [
-        {**{name: getattr(record, name) for name in _FIELDS}, **record.metadata, "severity": _number(record.severity)}
-        for record in corpus.records
-    ]
+    rows = [manifest_row(record) for record in corpus.records]
     optional = [name for name in _FIELDS[2:] if any(row[name] not in (None, "") for row in rows)]
     columns = [*_FIELDS[:2], *optional, *extra]
     write_csv(folder / MANIFEST, columns, ({name: row.get(name) for name in columns} for row in rows))
@@ -98,6 +96,12 @@ def write_manifest(folder: Path | str, corpus: Corpus) -> Path:
     description = {"name": corpus.name, "licence": corpus.licence, "synthetic": corpus.synthetic}
     write_json(folder / DATASET, description)
     return folder / MANIFEST
+
+
+def manifest_row(record: Record) -> dict[str, str | None]:
+    """Cells of a record by column."""
+    fields = {name: getattr(record, name) for name in _FIELDS}
+    return {**fields, **record.metadata, "severity": _number(record.severity)}
 
 
 def coco(records: Sequence[Record]) -> dict[str, Any]:
@@ -269,6 +273,12 @@ def _description(path: Path) -> dict[str, Any]:
     name = content.get("name") or (path.resolve().parent.name if path.name == MANIFEST else path.stem)
     licence = content.get("licence") or "unspecified"
     return {"name": str(name), "synthetic": content.get("synthetic", False), "licence": str(licence)}
+
+
+def withheld(folder: Path) -> set[str]:
+    """Patients or lesions of whom nothing may be added to a corpus, because a blind test shows them."""
+    file = folder / DATASET
+    return set(read_json(file).get("withheld", ())) if file.is_file() else set()
 
 
 def _number(value: float | None) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfderm.clinical.pasi import COMPONENT_LIMITS
+from tfderm.datasets import blind
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.duplicates import Fingerprint, fingerprint
 from tfderm.errors import InputError
 from tfderm.recipe import Recipe
 
@@ -61,14 +63,20 @@ def with_labels(recipe: Recipe, corpus: Corpus) -> Recipe:
     return dataclasses.replace(recipe, labels=labels)
 
 
-def select(corpus: Corpus, recipe: Recipe) -> Selection:
+def select(corpus: Corpus, recipe: Recipe, *, training: bool = False) -> Selection:
     """Choose the records that `recipe`, whose labels are known (`with_labels`), can use; its label aliases are applied.
 
     Labels the recipe ignores, photographs without a label (a severity, marked lesions) and files that are missing or do
     not decode are left out with a reason. Every remaining file is decoded once, in parallel.
 
+    Args:
+        corpus: from `load`.
+        recipe: what is to be learned or evaluated.
+        training: whether it is to be learned: photographs of a registered blind test (`blind`) are refused.
+
     Raises:
-        InputError: a label the recipe does not know, data without what the recipe learns from, or nothing left.
+        InputError: a label the recipe does not know, data without what the recipe learns from, nothing left, or, where
+            it is to be learned, a photograph of a blind test or a damaged register.
     """
     usable: list[Record] = []
     reasons: dict[str, str] = {}
@@ -98,7 +106,9 @@ def select(corpus: Corpus, recipe: Recipe) -> Selection:
         raise InputError(
             f"{corpus.name} ({corpus.root}): no image has a {needed} for recipe {recipe.name}; give data {remedy}."
         )
-    reasons |= _undecodable(corpus, usable)
+    tests = blind.registered() if training else ()
+    unusable, photographs = _decoded(corpus, usable, bool(tests))
+    reasons |= unusable
     records = tuple(record for record in usable if record.image not in reasons)
     if not records:
         image, reason = next(iter(reasons.items()))
@@ -106,6 +116,8 @@ def select(corpus: Corpus, recipe: Recipe) -> Selection:
             f"{corpus.name} ({corpus.root}): none of {len(reasons)} images can be used, "
             f"for instance {image} ({reason})."
         )
+    remedy = "give the training manifest that `tfderm data split --blind` wrote."
+    blind.refuse(tests, f"{corpus.name} ({corpus.root})", photographs, remedy)
     left_out = tuple((item.image, reasons[item.image]) for item in corpus.records if item.image in reasons)
     return Selection(records, left_out)
 
@@ -128,23 +140,29 @@ def recipe_label(record: Record, recipe: Recipe) -> str | None:
     )
 
 
-def _undecodable(corpus: Corpus, records: Sequence[Record]) -> dict[str, str]:
+def _decoded(
+    corpus: Corpus, records: Sequence[Record], with_fingerprints: bool
+) -> tuple[dict[str, str], dict[str, Fingerprint]]:
+    """By image: why a file cannot be used, and what the others are known by, where that is asked for."""
     from tqdm import tqdm
 
     from tfderm.runtime.preprocess import decode
 
-    def reason(record: Record) -> str | None:
+    def read(record: Record) -> str | Fingerprint | None:
         if not corpus.path(record).is_file():
             return "file is missing: " + str(corpus.path(record))
         try:
-            decode(corpus.path(record), record.image)
+            pixels = decode(corpus.path(record), record.image)
         except InputError as error:
             return "unreadable: " + str(error).removeprefix(f"{record.image}: ")
-        return None
+        return fingerprint(pixels) if with_fingerprints else None
 
     with ThreadPoolExecutor() as pool:
-        results = tqdm(pool.map(reason, records), "reading images", len(records), delay=1, leave=False, disable=None)
-        return {record.image: text for record, text in zip(records, results, strict=True) if text}
+        results = tqdm(pool.map(read, records), "reading images", len(records), delay=1, leave=False, disable=None)
+        found = {record.image: result for record, result in zip(records, results, strict=True)}
+    return tuple(
+        {image: result for image, result in found.items() if isinstance(result, kind)} for kind in (str, Fingerprint)
+    )
 
 
 def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:

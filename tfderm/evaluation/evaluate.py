@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfderm.contract import ImageInput
+from tfderm.datasets.blind import blind_test_of
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
@@ -52,7 +53,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
 
     Returns:
         The content of `metrics.json`: every metric as {value, low, high, undefined} for the model, each baseline, and
-        the paired difference model - baseline, with 95 % intervals over resampled patients (or lesions).
+        the paired difference model - baseline, with 95 % intervals over resampled patients (or lesions); `blind_test`
+        is the name of the registered one that `data` is, where it is one.
 
     Raises:
         InputError: the run is not trained, its data has changed, or other data holds a patient the run learned from.
@@ -63,6 +65,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
     model_path = run.model_path
     own, of_split, corpus, records, split = choose_records(run, data, split)
     source = data or run.environment["data"]["source"]
+    blind_test = blind_test_of(corpus, records) if data else None
 
     from tfderm import models
 
@@ -110,6 +113,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         ),
         **details,
     }
+    if blind_test:
+        result["blind_test"] = blind_test
     if corpus.synthetic:
         result["note"] = "synthetic data: rendered images, no statement about patients"
     from tfderm.evaluation.figures import draw_figures

@@ -66,7 +66,8 @@ def run_fold(fold: Fold) -> Run:
     keras.utils.clear_session()
     path = fold.run.path
     resume = (path / "recipe.json").is_file()
-    run = train(fold.recipe, data=fold.data, output=path, resume=resume, initial=fold.initial)
+    # Folds are pooled, so that all must be dealt alike.
+    run = train(fold.recipe, data=fold.data, output=path, resume=resume, initial=fold.initial, keep_splits=False)
     if not fold.finished:
         evaluate(run)
     return run

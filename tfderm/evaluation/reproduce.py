@@ -132,7 +132,7 @@ def _train(folds: Sequence[Fold], corpus: Corpus, jobs: int) -> None:
 
     if not folds:
         return
-    records = datasets.select(corpus, folds[0].recipe).records
+    records = datasets.select(corpus, folds[0].recipe, training=True).records
     seconds: dict[str, float] = {}
     expected = []
     for fold in folds:

@@ -75,8 +75,9 @@ def metric_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
 def headline(result: Mapping[str, Any]) -> list[str]:
     """What the two leading metrics say, in sentences."""
     kind = "synthetic images" if result["synthetic"] else "photographs"
+    part = f"blind test {result['blind_test']}" if result.get("blind_test") else f"split: {result['split']}"
     sentences = [
-        f"Measured on {result['num_images']} {kind} (split: {result['split']}) of {result['num_groups']} patients or "
+        f"Measured on {result['num_images']} {kind} ({part}) of {result['num_groups']} patients or "
         f"lesions; in brackets {100 * LEVEL:.0f} % intervals."
     ]
     for row in metric_rows(result)[:2]:

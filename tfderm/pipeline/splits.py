@@ -16,11 +16,17 @@ from tfderm.run import Run
 SPLITS = ("train", "validation", "test")
 
 
-def make_splits(records: Sequence[Record], recipe: Recipe) -> dict[str, str]:
+def make_splits(records: Sequence[Record], recipe: Recipe, kept: Mapping[str, str] | None = None) -> dict[str, str]:
     """Divide records by group; classes (or severity ranges) keep their shares as far as groups allow.
 
     The groups are dealt into `recipe.folds` folds that depend on `recipe.seed` alone; fold `recipe.fold` is the test
     split, and a share `recipe.validation_fraction` of the others' groups is the validation split.
+
+    Args:
+        records: to be divided.
+        recipe: whose folds.
+        kept: group -> split of groups that stay where they are (`known_splits`). The others are drawn, by the recipe's
+            seed and fold, so that test and validation come near the same shares of the whole.
 
     Returns:
         image -> "train", "validation" or "test".
@@ -28,13 +34,7 @@ def make_splits(records: Sequence[Record], recipe: Recipe) -> dict[str, str]:
     Raises:
         InputError: a record has no group, or there are too few groups.
     """
-    for record in records:
-        if not record.group:
-            raise InputError(
-                f"{record.image}: neither patient_id nor lesion_id is known, so photographs of one patient could land "
-                "in two splits; write a manifest with `tfderm data convert FOLDER --to manifest -o OUT` and fill in "
-                "patient_id."
-            )
+    check_groups(records)
     groups = np.array([record.group for record in records])
     strata = _strata(records)
     num_groups = len(set(groups.tolist()))
@@ -43,19 +43,38 @@ def make_splits(records: Sequence[Record], recipe: Recipe) -> dict[str, str]:
             f"{recipe.folds} folds need more than {recipe.folds} patients or lesions, the data has {num_groups}; "
             f"add data or lower the number with --set folds={max(num_groups - 1, 2)}."
         )
-    test = _fold(strata, groups, recipe.folds, recipe.fold, recipe.seed)
-    rest = np.flatnonzero(~test)
-    parts = min(max(round(1 / recipe.validation_fraction), 2), len(set(groups[rest].tolist())))
-    validation = np.zeros(len(records), bool)
-    if parts >= 2:
-        validation[rest] = _fold(strata[rest], groups[rest], parts, 0, recipe.seed)
-    names = np.where(test, "test", np.where(validation, "validation", "train"))
+    names = _grown(strata, groups, recipe, kept) if kept else _dealt(strata, groups, recipe)
     if empty := set(SPLITS) - set(names.tolist()):
         raise InputError(
             f"Split {sorted(empty)[0]} is empty: {num_groups} patients or lesions are too few for {recipe.folds} "
             "folds; add data or lower --set folds=…."
         )
     return {record.image: str(name) for record, name in zip(records, names, strict=True)}
+
+
+def check_groups(records: Sequence[Record]) -> None:
+    """Raise `InputError` where nothing says which photographs belong together."""
+    for record in records:
+        if not record.group:
+            raise InputError(
+                f"{record.image}: neither patient_id nor lesion_id is known, so photographs of one patient could land "
+                "in two splits; write a manifest with `tfderm data convert FOLDER --to manifest -o OUT` and fill in "
+                "patient_id."
+            )
+
+
+def draw_groups(records: Sequence[Record], groups: Sequence[str], share: float, seed: int) -> set[str]:
+    """Whole groups that hold about a share of the photographs of every class or severity range.
+
+    Args:
+        records: N photographs.
+        groups: N names of what must stay together.
+        share: 0 to 1.
+        seed: of the order in which groups are considered.
+    """
+    stratum = np.unique(_strata(records), return_inverse=True)[1]
+    drawn = _near(stratum, np.asarray(groups), share * np.bincount(stratum), seed)
+    return set(np.asarray(groups)[drawn].tolist())
 
 
 def write_splits(path: Path | str, records: Sequence[Record], splits: Mapping[str, str]) -> None:
@@ -102,6 +121,45 @@ def check_splits(records: Sequence[Record], splits: Mapping[str, str]) -> None:
             )
 
 
+def known_splits(initial: Path | None, corpus: Corpus, records: Sequence[Record], recipe: Recipe) -> dict[str, str]:
+    """Where the groups that a run knows stay when training starts from it on a corpus that has grown.
+
+    Args:
+        initial: the run; None for fresh weights.
+        corpus: the data.
+        records: photographs of `corpus` that are used.
+        recipe: what is trained now.
+
+    Returns:
+        group -> split: what it had in the run, or train where a photograph that the run learned has come into another
+        group. Empty where the run knows nothing of this folder's patients, learned from none of them, or has other
+        folds: then splits are made as without it, and `check_unseen` judges them.
+
+    Raises:
+        InputError: the run is none, or is not finished.
+    """
+    if initial is None:
+        return {}
+    run = Run.open(initial)
+    _ = run.model_path
+    fields = ("folds", "fold", "seed")
+    if not _same_data(run, corpus) or any(getattr(run.recipe, name) != getattr(recipe, name) for name in fields):
+        return {}
+    kept: dict[str, str] = {}
+    for record in records:
+        for split in (run.groups.get(record.group), run.splits.get(record.image)):
+            if split:
+                kept[record.group] = min(kept.get(record.group, split), split, key=SPLITS.index)
+    return kept if set(kept.values()) - {"test"} else {}
+
+
+def growth(records: Sequence[Record], splits: Mapping[str, str], kept: Mapping[str, str], initial: Path) -> str:
+    """One line: how many groups stay where `known_splits` found them, and where the new ones went."""
+    new = {record.group: splits[record.image] for record in records if record.group not in kept}
+    where = ", ".join(f"{list(new.values()).count(split)} {split}" for split in SPLITS)
+    return f"{len(kept)} patients or lesions keep their split of {initial}; {len(new)} are new ({where})"
+
+
 def check_unseen(initial: Path | None, corpus: Corpus, records: Sequence[Record]) -> None:
     """Check that the weights to start from know none of the patients to be held out.
 
@@ -117,15 +175,65 @@ def check_unseen(initial: Path | None, corpus: Corpus, records: Sequence[Record]
     if initial is None:
         return
     run = Run.open(initial)
-    data = run.environment["data"]
-    if data["fingerprint"] != corpus.fingerprint and data.get("root") != str(corpus.root.resolve()):
+    if not _same_data(run, corpus):
         return
-    trained = {group for group, split in run.groups.items() if split != "test"}
-    if known := sorted(trained & {record.group for record in records}):
+    groups, images = ({name for name, split in of.items() if split != "test"} for of in (run.groups, run.splits))
+    if known := sorted({record.group for record in records if record.group in groups or record.image in images}):
         raise InputError(
             f"{initial} was trained on {len(known)} of the patients or lesions to be held out here ({known[0]}, ...). "
             "Start from a run on others, or, for a single fold, from one with the same seed, folds and fold."
         )
+
+
+def _same_data(run: Run, corpus: Corpus) -> bool:
+    """Whether names of a run and of a corpus mean the same: it is the run's data, or lies in the same folder."""
+    data = run.environment["data"]
+    return data["fingerprint"] == corpus.fingerprint or data.get("root") == str(corpus.root.resolve())
+
+
+def _dealt(strata: np.ndarray, groups: np.ndarray, recipe: Recipe) -> np.ndarray:
+    test = _fold(strata, groups, recipe.folds, recipe.fold, recipe.seed)
+    rest = np.flatnonzero(~test)
+    parts = min(max(round(1 / recipe.validation_fraction), 2), len(set(groups[rest].tolist())))
+    validation = np.zeros(len(groups), bool)
+    if parts >= 2:
+        validation[rest] = _fold(strata[rest], groups[rest], parts, 0, recipe.seed)
+    return np.where(test, "test", np.where(validation, "validation", "train"))
+
+
+def _grown(strata: np.ndarray, groups: np.ndarray, recipe: Recipe, kept: Mapping[str, str]) -> np.ndarray:
+    """Not by `_fold`: it would put the first of a few new groups into the test split, however many it has."""
+    names = np.array([kept.get(group, "new") for group in groups.tolist()], dtype="U10")
+    stratum = np.unique(strata, return_inverse=True)[1]
+    num_strata = stratum.max() + 1
+    for split, share, without in (("test", 1 / recipe.folds, ""), ("validation", recipe.validation_fraction, "test")):
+        whole, has = (np.bincount(stratum[of], minlength=num_strata) for of in (names != without, names == split))
+        new = np.flatnonzero(names == "new")
+        drawn = _near(stratum[new], groups[new], share * whole - has, (recipe.seed, recipe.fold))
+        names[new[drawn]] = split
+    return np.where(names == "new", "train", names)
+
+
+def _near(stratum: np.ndarray, groups: np.ndarray, target: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
+    """Mask of whole groups whose numbers per stratum come near a target.
+
+    Groups are considered in random order, and one is taken where that brings the numbers nearer (in squares).
+
+    Args:
+        stratum: (N,) int.
+        groups: (N,) names.
+        target: (num_strata,) numbers of records; below 0 for none.
+        seed: of the order.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), len(target)))
+    np.add.at(counts, (group, stratum), 1)
+    taken, missing = np.zeros(len(names), bool), np.array(target, float)
+    for index in np.random.default_rng(seed).permutation(len(names)):
+        if counts[index] @ (2 * missing - counts[index]) > 0:
+            taken[index] = True
+            missing -= counts[index]
+    return taken[group]
 
 
 def _strata(records: Sequence[Record]) -> np.ndarray:

@@ -17,6 +17,7 @@ from tfderm import datasets, models
 from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.clinical.taxonomy import condition
 from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.datasets import blind
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades
 from tfderm.errors import InputError
@@ -24,7 +25,7 @@ from tfderm.files import atomic_path, cache, locked, write_csv, write_json
 from tfderm.models.normalization import pixel_statistics
 from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
 from tfderm.pipeline.input_pipeline import InputPipeline
-from tfderm.pipeline.splits import check_splits, check_unseen, make_splits, write_splits
+from tfderm.pipeline.splits import check_splits, check_unseen, growth, known_splits, make_splits, write_splits
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 from tfderm.training.environment import describe_environment
@@ -33,7 +34,13 @@ from tfderm.training.objective import taught_classes, trained_model
 
 
 def train(
-    recipe: Recipe, *, data: str | None = None, output: Path | str, resume: bool = False, initial: Path | None = None
+    recipe: Recipe,
+    *,
+    data: str | None = None,
+    output: Path | str,
+    resume: bool = False,
+    initial: Path | None = None,
+    keep_splits: bool = True,
 ) -> Run:
     """Train a recipe and write the run folder.
 
@@ -44,14 +51,15 @@ def train(
         resume: continue the run in `output` from its last finished epoch.
         initial: a run whose weights to start from, instead of the recipe's pretraining; tensors of equal name and shape
             are taken.
+        keep_splits: where `initial` is of the same folds of this data before it grew, its patients keep their splits.
 
     Returns:
         The finished run.
 
     Raises:
-        InputError: unusable data, for the recipe or its pretraining, or `output` holds a run and `resume` is False, or
-            another recipe's run, or one that began from other weights than `initial`, or `initial` was trained on
-            patients who are held out here.
+        InputError: unusable data, for the recipe or its pretraining, a photograph of a blind test in it, or `output`
+            holds a run and `resume` is False, or another recipe's run, or one that began from other weights than
+            `initial`, or `initial` was trained on patients who are held out here or in a blind test.
         CheckFailed: a loss is not a number.
         Interrupted: stopped by the user; `resume` continues.
     """
@@ -70,7 +78,7 @@ def train(
 
     corpus = datasets.load(source)
     recipe = datasets.with_labels(recipe, corpus)
-    selection = datasets.select(corpus, recipe)
+    selection = datasets.select(corpus, recipe, training=True)
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
     if resume:
@@ -78,7 +86,10 @@ def train(
         if run.environment["data"]["fingerprint"] != corpus.fingerprint:
             raise InputError(f"{source} has changed since the run in {output} began; start a new run.")
     else:
-        splits = make_splits(selection.records, recipe)
+        kept = known_splits(initial, corpus, selection.records, recipe) if keep_splits else {}
+        splits = make_splits(selection.records, recipe, kept)
+        if kept:
+            print(growth(selection.records, splits, kept, initial), file=sys.stderr)
     check_splits(selection.records, splits)
     part = {
         name: [record for record in selection.records if splits[record.image] == name]
@@ -172,6 +183,7 @@ def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
     """Raise `InputError` where a run to start from is not finished, or contradicts the recipe."""
     if initial is not None:
         _ = Run.open(initial).model_path
+        blind.refuse_run(initial)
     if recipe.weights and initial is not None:
         raise InputError(
             f"`weights` {recipe.weights} and --from {initial} are two beginnings; take one away (--set weights=)."
