@@ -10,9 +10,6 @@ import numpy as np
 from tfderm.layers import FeatureDistance, OutsideLimits, PhotographMeasures
 from tfderm.metrics import PrincipalSubspace, conformal_quantile
 
-SHARE = 0.01
-"""Of suitable photographs, how many all checks together may turn away."""
-
 _UNFAMILIAR = "unfamiliarity"
 
 
@@ -24,6 +21,7 @@ class Check:
         name: what is measured.
         side: "below" or "above": where, seen from the limit, unsuitable photographs lie.
         words: for people.
+        share: of suitable photographs that it may turn away; 1 % by all checks together.
         bound: the limit is never stricter than this, whatever was measured; None for none. Skin darker than any that
             was measured must not count as a dark photograph.
         needed: a limit below this says nothing, and the check is left out.
@@ -32,16 +30,17 @@ class Check:
     name: str
     side: str
     words: str
+    share: float
     bound: float | None = None
     needed: float | None = None
 
 
 CHECKS = (
-    Check("sharpness", "below", "blurred"),
-    Check("brightness", "below", "too dark", bound=40.0),
-    Check("burnt_share", "above", "burnt out", bound=0.25),
-    Check("skin_share", "below", "hardly any skin", needed=0.05),
-    Check(_UNFAMILIAR, "above", "unlike the images it was trained on"),
+    Check("sharpness", "below", "blurred", 0.001),
+    Check("brightness", "below", "too dark", 0.001, bound=40.0),
+    Check("burnt_share", "above", "burnt out", 0.001, bound=0.25),
+    Check("skin_share", "below", "hardly any skin", 0.001, needed=0.05),
+    Check(_UNFAMILIAR, "above", "unlike the images it was trained on", 0.006),
 )
 
 
@@ -91,7 +90,7 @@ def measure_suitability(
             values = np.concatenate([training[check.name], validation[check.name]])[:, 0]
         sign = 1 if check.side == "above" else -1
         # With too few images for the share, their most extreme one, which a new one exceeds once in (n + 1) times.
-        share = max(SHARE / len(CHECKS), 1 / (values.size + 1))
+        share = max(check.share, 1 / (values.size + 1))
         limit = sign * conformal_quantile(sign * values, 1 - share)
         if check.needed is not None and limit < check.needed:
             left_out[check.name] = (
