@@ -90,6 +90,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         if explained := component_report(predictions, of_split["train"], records, run.recipe.seed):
             details["components"] = explained
         maps = {output.stride: outputs[output.name] for output in run.contract.outputs_of_kind("location_map")}
+        if located := location_report(maps, corpus, records, run.recipe.image, run.recipe.seed):
+            details["location"] = located
         if run.recipe.task == "classification" and (validation := of_split["validation"]):
             probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
             calibration = Calibration(
@@ -98,8 +100,6 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
             details["selective"] = selective_report(
                 predictions, calibration, run.recipe.wanted_accuracy, run.recipe.seed
             )
-        if located := location_report(maps, corpus, records, run.recipe.image, run.recipe.seed):
-            details["location"] = located
     result = {
         "recipe": run.recipe.name,
         "task": run.recipe.task,

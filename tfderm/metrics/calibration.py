@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from tfderm.errors import InputError
 from tfderm.metrics.classification import check_probabilities
 
-TEMPERATURES = (0.05, 20.0)
+TEMPERATURES = (0.2, 20.0)
 """Bounds of a fitted temperature; it reaches one where the images hold no wrong answer, or no right one."""
 
 _SMALLEST_PROBABILITY = 1e-38
