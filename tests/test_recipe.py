@@ -46,6 +46,7 @@ def test_a_list_may_be_written_with_round_or_square_brackets():
         ("batch_size=3", "even with random pairs"),
         ("fold=5", "below `folds`"),
         ("learning_rate=-1", "positive"),
+        ("wanted_accuracy=1.1", "above 0, at most 1"),
     ],
 )
 def test_bad_settings_are_refused(setting, message):

@@ -10,6 +10,8 @@ from tfderm.errors import InputError
 
 CONTRACT_VERSION = 1
 TASKS = ("severity", "classification", "detection")
+ANSWERS = ("interval", "band", "answered", "set", "unsuitable")
+"""Kinds of output that say what the others are worth."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,11 @@ class Output:
         kind: "severity", "interval" (low, high of the severity), "band" (index in `SEVERITY_BANDS`), "probabilities",
             "glimpse" (probabilities before a closer look), "area_of_interest" (pixels of the part that a spatial
             transformer looks at), "transform" (its affine matrix, from -1..1 over that part to -1..1 over the image),
-            "location_map", "component" (erythema, induration, desquamation or area: a grade behind the severity),
-            "boxes" (x, y, width, height; -1 pads) or "scores" (-1 pads).
+            "answered" (1 where the largest probability reaches `abstention.threshold` of the uncertainty, else 0),
+            "set" (per class 1 where its probability reaches its threshold in `sets`, else 0), "unsuitable" (per check
+            of `suitability` 1 where the photograph is beyond the limit, else 0), "location_map", "component" (erythema,
+            induration, desquamation or area: a grade behind the severity), "boxes" (x, y, width, height; -1 pads) or
+            "scores" (-1 pads).
         shape: without the batch axis.
         range: smallest and largest meaningful value; clients clip to it.
         unit: e.g. "PASI region score" or "pixels"; empty for probabilities.
@@ -79,8 +84,11 @@ class ModelContract:
             nobody ranked is absent.
         intended_use: plain statement shown wherever the model runs.
         licence: licence of the weights, which follows that of the training data.
-        uncertainty: severity only: `interval` (level, half_widths by predicted band, counts, limits), `change` (value,
-            level: a change between two visits larger than it is hardly the model's error), `measured_on`; or empty.
+        uncertainty: severity: `interval` (level, half_widths by predicted band, counts, limits), `change` (value,
+            level: a change between two visits larger than it is hardly the model's error), `measured_on`.
+            Classification: `temperature` (by which logits are divided in the graph), `abstention` (wanted_accuracy,
+            threshold or None, coverage, accuracy), `sets` (level, thresholds by label, counts), `suitability` (share of
+            suitable photographs turned away, checks with name, side, limit, words; left_out), `measured_on`. Or empty.
         training: provenance: data name, whether it is synthetic, data fingerprint, seed, versions.
     """
 

@@ -89,6 +89,8 @@ class Recipe:
         folds: number of folds the corpus is divided into.
         fold: the one held out for testing.
         validation_fraction: share of the remaining groups held out for validation.
+        wanted_accuracy: classification only: the share of right answers from which on the exported model counts as sure
+            of them, 0..1.
         seed: of initialisation, order, pairs and augmentation.
         claim: the figures the paper reports, for reports that print both (detection: `precision` is what the
             confidence is chosen for).
@@ -131,6 +133,7 @@ class Recipe:
     folds: int = 5
     fold: int = 0
     validation_fraction: float = 0.1
+    wanted_accuracy: float = 0.9
     seed: int = 0
     claim: Mapping[str, float] = field(default_factory=dict)
 
@@ -158,6 +161,10 @@ class Recipe:
             raise InputError(
                 "`learning_rate` must be positive and `validation_fraction` between 0 and 1. "
                 f"Received: learning_rate={self.learning_rate}, validation_fraction={self.validation_fraction}"
+            )
+        if not 0 < self.wanted_accuracy <= 1:
+            raise InputError(
+                f"`wanted_accuracy` lies above 0, at most 1. Received: wanted_accuracy={self.wanted_accuracy}"
             )
         if self.pairs == "random" and self.batch_size % 2:
             raise InputError(f"`batch_size` must be even with random pairs. Received: batch_size={self.batch_size}")

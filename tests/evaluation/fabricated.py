@@ -113,10 +113,10 @@ def write_run(folder: Path, source: Path, task: str) -> Run:
     return Run(folder)
 
 
-def held_out_rows(source: Path, run: Run) -> tuple[list[dict[str, str]], np.ndarray]:
-    """Rows of the manifest in the test split, and (N, 3) mean colours 0..1 of their images, read without tfderm."""
+def held_out_rows(source: Path, run: Run, split: str = "test") -> tuple[list[dict[str, str]], np.ndarray]:
+    """Rows of the manifest in a split, and (N, 3) mean colours 0..1 of their images, read without tfderm."""
     with open(source / "manifest.csv", newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if run.splits[row["image"]] == "test"]
+        rows = [row for row in csv.DictReader(file) if run.splits[row["image"]] == split]
     means = [np.asarray(Image.open(source / row["image"])).mean(axis=(0, 1)) / 255 for row in rows]
     return rows, np.array(means)
 

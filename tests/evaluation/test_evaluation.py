@@ -1,6 +1,7 @@
 """`evaluate` on a run whose model is known: metrics.json equals numbers computed from the image files alone."""
 
 import csv
+import dataclasses
 import shutil
 
 import fabricated
@@ -13,6 +14,8 @@ from tfderm.errors import InputError
 from tfderm.evaluation import evaluate
 from tfderm.evaluation.predictions import read_predictions
 from tfderm.evaluation.scores import Predictions, score
+from tfderm.evaluation.selective import Calibration, selective_report
+from tfderm.evaluation.wording import selective_sentences
 
 
 def expected_predictions(task, colours):
@@ -197,3 +200,68 @@ def test_no_difference_from_itself():
     names = [str(index) for index in range(12)]
     result = score(Predictions("severity", names, names, y_true, y_true + 1, {"same": y_true + 1}))
     assert result["differences"]["same"]["mae"] == {"value": 0, "low": 0, "high": 0, "undefined": 0}
+
+
+def test_selective_report_uses_the_validation_split_to_choose_and_this_one_to_count(evaluated):
+    task, source, run = evaluated
+    result = fabricated.metrics_of(run)
+    if task != "classification":
+        assert "selective" not in result
+        return
+    report = result["selective"]
+    y_true, y_pred = {}, {}
+    for split in ("validation", "test"):
+        rows, colours = fabricated.held_out_rows(source, run, split)
+        y_true[split] = np.array([fabricated.LABELS.index(row["label"]) for row in rows])
+        y_pred[split] = expected_predictions(task, colours)
+    grid = np.geomspace(0.2, 20, 4001)
+    losses = []
+    for temperature in grid:
+        powers = y_pred["validation"] ** (1 / temperature)
+        probabilities = powers / powers.sum(axis=1, keepdims=True)
+        losses.append(sklearn.metrics.log_loss(y_true["validation"], probabilities, labels=range(3)))
+    assert report["temperature"] == pytest.approx(grid[np.argmin(losses)], rel=3e-3)
+    assert report["chosen_on"] == {"split": "validation", "num_images": len(y_true["validation"])}
+    answer = y_pred["test"].argmax(1)
+    assert report["curve"][-1]["coverage"] == 1.0
+    assert report["curve"][-1]["accuracy"]["value"] == pytest.approx(np.mean(answer == y_true["test"]))
+    # The twelve validation images are fewer than a cut-off may be chosen by.
+    assert report["cut_off"] == {"wanted_accuracy": 0.9, "smallest": 30, "threshold": None}
+    assert 0 <= report["sets"]["coverage"] <= 1 and report["monotone"] in (True, False)
+    text = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "Deciding when sure" in text and "No cut-off: at no confidence are 90 %" in text
+    assert {"confidences.png", "accuracy_coverage.png"} <= {figure["file"] for figure in result["figures"]}
+
+
+def test_a_cut_off_is_chosen_there_and_judged_here():
+    rng = np.random.default_rng(0)
+
+    def draw(count):
+        """Images of which every second is answered by chance, and less surely."""
+        y_true, easy = rng.integers(0, 2, count), np.arange(count) % 2 == 0
+        said = np.where(easy, y_true, rng.integers(0, 2, count))
+        sure = np.where(easy, rng.uniform(0.8, 0.99, count), rng.uniform(0.5, 0.8, count))
+        return y_true, np.where(np.arange(2) == said[:, None], sure[:, None], 1 - sure[:, None])
+
+    y_true, probabilities = draw(400)
+    images = [f"{i}.png" for i in range(400)]
+    predictions = Predictions(
+        "classification", images, [f"g{i // 2}" for i in range(400)], y_true, probabilities, labels=("a", "b")
+    )
+    calibration = Calibration("validation", *draw(400))
+    report = selective_report(predictions, calibration, wanted_accuracy=0.98)
+    cut_off = report["cut_off"]
+    # All 200 easy images, and of the others as many as hold four errors: eight, or by luck some more.
+    assert cut_off["chosen"]["accuracy"] >= 0.98 and 0.5 <= cut_off["chosen"]["coverage"] < 0.56
+    # Here the share of about 200 scatters binomially, by 1 %.
+    assert cut_off["accuracy"]["value"] == pytest.approx(0.98, abs=0.03)
+    assert 0.5 <= cut_off["coverage"]["value"] < 0.58
+    assert report["monotone"] and report["curve"][4]["accuracy"]["value"] > 0.97
+    assert 0.87 <= report["sets"]["coverage"] <= 0.93
+    # Surest where it knows nothing: the curve rises, and says so.
+    backwards = dataclasses.replace(predictions, y_pred=1.5 - np.sort(probabilities, axis=1)[:, ::-1])
+    inverse = np.where(
+        np.arange(2) == probabilities.argmax(1)[:, None], backwards.y_pred[:, :1], 1 - backwards.y_pred[:, :1]
+    )
+    assert not selective_report(dataclasses.replace(predictions, y_pred=inverse), calibration, 0.98)["monotone"]
+    assert " ".join(selective_sentences({"selective": report})).startswith("Calibration error")

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tfderm.cli import main
+from tfderm.export.uncertainty import with_uncertainty
 from tfderm.recipes import get_recipe
 from tfderm.run import Run
 from tfderm.runtime.bundle import load_bundle
@@ -31,7 +32,9 @@ def test_export_writes_a_bundle_into_the_run(bundle_folder, run_folder):
     splits = list(Run.open(run_folder).splits.values())
     assert bundle.parity["passed"] and bundle.parity["split"] == "test"
     assert bundle.parity["num_images"] == splits.count("test")
-    assert bundle.contract == Run.open(run_folder).contract
+    trained = Run.open(run_folder).contract
+    assert bundle.contract == with_uncertainty(trained, dict(bundle.contract.uncertainty)) != trained
+    assert {"answered", "prediction_set", "unsuitable"} >= {o.name for o in bundle.contract.outputs[1:]} != set()
 
 
 def test_verify_compares_with_the_run_that_holds_the_bundle(bundle_folder, capsys):
@@ -58,7 +61,7 @@ def test_verify_fails_on_another_models_weights(bundle_folder, run_folder, tmp_p
     model.get_layer("from_features").bias.assign_add([0.01, 0.0, 0.0])
     model.save(other / "model.keras")
     assert main(["verify", str(bundle_folder), "--run", str(other)]) == 1
-    assert "FAILED: probabilities max abs difference is 0.00" in capsys.readouterr().err
+    assert "FAILED: probabilities max abs difference is 0.0" in capsys.readouterr().err
 
 
 def test_verify_finds_a_changed_file(bundle_folder, tmp_path, capsys):
@@ -80,7 +83,7 @@ def test_predict_gives_a_label_with_probabilities(bundle_folder, coloured, capsy
     image = coloured.parent / "0.png"
     assert main(["predict", str(bundle_folder), str(image), "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out).values()
-    assert answer["label"] in ("nv", "bkl", "mel")
+    assert answer["label"] in ("nv", "bkl", "mel") and answer["unsuitable"] == []
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert main(["predict", str(bundle_folder), str(image)]) == 0
     assert "Not a medical device" in capsys.readouterr().out

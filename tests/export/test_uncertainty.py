@@ -11,7 +11,7 @@ from tfderm.datasets.corpus import Record
 from tfderm.errors import CheckFailed
 from tfderm.export.bundle import build_bundle
 from tfderm.export.parity import HeldOut
-from tfderm.export.uncertainty import measure_uncertainty, with_interval, with_uncertainty
+from tfderm.export.uncertainty import measure_severity, with_interval, with_uncertainty
 from tfderm.runtime.predictor import Predictor
 from tfderm.runtime.replay import replay_golden
 
@@ -57,7 +57,7 @@ def test_widths_and_change_are_the_quantiles_of_the_errors():
     patients = [f"p{i // 2}" for i in range(80)]
     visits = ["1", "2"] * 40
     errors = np.array([i // 2 % 20 + 2 * (i % 2) for i in range(80)])
-    result = measure_uncertainty(MODEL, images_of(np.full(80, 30), errors, patients, visits))
+    result = measure_severity(MODEL, images_of(np.full(80, 30), errors, patients, visits))
     # All are severe: rank ceil(81 * 0.9) = 73 of the sorted errors; every change is wrong by 2.
     assert result["interval"]["half_widths"]["severe"] == pytest.approx(np.sort(errors)[72], abs=1e-4)
     assert result["change"]["value"] == pytest.approx(2, abs=1e-4)
@@ -100,8 +100,8 @@ def test_an_interval_that_is_not_the_scores_is_refused(tmp_path):
 
 def test_too_few_are_said_and_not_made_up(capsys):
     few = images_of(np.full(4, 30), np.zeros(4, int), list("abcd"), ["1"] * 4)
-    assert measure_uncertainty(MODEL, few) == {}
+    assert measure_severity(MODEL, few) == {}
     assert "no prediction intervals in this bundle" in capsys.readouterr().err
     single = images_of(np.full(30, 30), np.arange(30), [f"p{i}" for i in range(30)], ["1"] * 30)
-    assert "change" not in measure_uncertainty(MODEL, single)
+    assert "change" not in measure_severity(MODEL, single)
     assert "no smallest detectable change" in capsys.readouterr().err

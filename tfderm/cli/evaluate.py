@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         headline,
         location_sentence,
         metrics_table,
+        selective_sentences,
     )
 
     result = evaluate(arguments.path, data=arguments.data, split=arguments.split)
@@ -54,6 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     if located := location_sentence(result):
         print()
         print(located)
+    if selective := selective_sentences(result):
+        print()
+        print("\n".join(selective))
     print()
     print(report)
     return 0

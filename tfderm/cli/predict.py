@@ -1,4 +1,4 @@
-"""`tfderm predict BUNDLE IMAGE...`: a score with its band, or a label with probabilities."""
+"""`tfderm predict BUNDLE IMAGE...`: a score with its band, or a label with probabilities, and whether it is sure."""
 
 import argparse
 import json
@@ -41,4 +41,9 @@ def _words(answer: dict) -> str:
             words += f"; {grades}: together (E + I + D) × A = {answer['composed_severity']:.1f}"
         return words
     others = ", ".join(f"{label} {value:.1%}" for label, value in answer["probabilities"].items())
-    return f"{answer['name']} {answer['probability']:.1%} ({others})"
+    words = f"{answer['name']} {answer['probability']:.1%} ({others})"
+    if "set" in answer:
+        words += f"; {answer['set_level']:.0%} set: {', '.join(answer['set']) or 'none of these'}"
+    if answer.get("unsuitable"):
+        return f"unsuitable image: {', '.join(answer['unsuitable'])}; otherwise {words}"
+    return words if answer.get("sure", True) else f"not sure: {words}"

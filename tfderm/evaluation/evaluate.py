@@ -18,6 +18,7 @@ from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.location import location_report
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
+from tfderm.evaluation.selective import Calibration, selective_report
 from tfderm.evaluation.subgroups import subgroup_report
 from tfderm.files import atomic_folder, write_json
 from tfderm.pipeline import ImageStore
@@ -94,6 +95,14 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         maps = {output.stride: outputs[output.name] for output in run.contract.outputs_of_kind("location_map")}
         if located := location_report(maps, corpus, records, run.recipe.image, run.recipe.seed):
             details["location"] = located
+        if run.recipe.task == "classification" and (validation := of_split["validation"]):
+            probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
+            calibration = Calibration(
+                "validation", true_values(validation, run.recipe), _answers(run, validation, probabilities)
+            )
+            details["selective"] = selective_report(
+                predictions, calibration, run.recipe.wanted_accuracy, run.recipe.seed
+            )
     result = {
         "recipe": run.recipe.name,
         "task": run.recipe.task,

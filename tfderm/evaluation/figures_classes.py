@@ -1,4 +1,4 @@
-"""Figures of a classification run: recalls, confusion matrix, calibration."""
+"""Figures of a classification run: recalls, confusion matrix, calibration, answers by how sure they are."""
 
 from typing import Any
 
@@ -7,11 +7,15 @@ import numpy as np
 from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import image_errors
+from tfderm.metrics import logits_of, tempered
 
 
 def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
     """(file stem, title, caption, figure) of each figure."""
-    return [_recalls(predictions, result), _confusion_matrix(predictions, result), _reliability(result)]
+    drawn = [_recalls(predictions, result), _confusion_matrix(predictions, result), _reliability(result)]
+    if "selective" in result:
+        drawn += [_confidences(predictions, result["selective"]), _coverage(result["selective"])]
+    return drawn
 
 
 def examples(predictions: Predictions) -> tuple[str, np.ndarray]:
@@ -95,3 +99,47 @@ def _reliability(result: dict[str, Any]):
     lower.set(xlabel="confidence (largest probability, %)", ylabel="photographs")
     caption = "Accuracy by stated confidence in bins of equal width; on the dotted line confidence is what it says."
     return "reliability", "Calibration", caption, figure
+
+
+def _confidences(p: Predictions, selective: dict[str, Any]):
+    """Figure 3 of paper 2."""
+    confidence = 100 * tempered(logits_of(p.y_pred), selective["temperature"]).max(axis=1)
+    correct = p.y_pred.argmax(axis=1) == p.y_true
+    figure, axes = new_figure(5.2, 3.4)
+    axis = axes[0, 0]
+    bins = np.linspace(0, 100, 41)
+    for rows, colour, label in ((correct, MODEL_COLOUR, "right"), (~correct, "#D55E00", "wrong")):
+        axis.hist(confidence[rows], bins, histtype="stepfilled", alpha=0.55, color=colour, label=label)
+    _mark_cut_off(axis, selective, 100 * (selective["cut_off"]["threshold"] or 0))
+    axis.set(xlabel="confidence (largest calibrated probability, %)", ylabel="photographs")
+    axis.set_xlim(100 / len(p.labels), 100)
+    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    caption = "Right and wrong answers by how sure the model is of them, after calibration."
+    return "confidences", "Right and wrong by confidence", caption, figure
+
+
+def _coverage(selective: dict[str, Any]):
+    coverage = 100 * np.array([row["coverage"] for row in selective["curve"]])
+    value, low, high = (
+        100 * np.array([row["accuracy"][key] for row in selective["curve"]]) for key in ("value", "low", "high")
+    )
+    figure, axes = new_figure(5.2, 3.6)
+    axis = axes[0, 0]
+    axis.fill_between(coverage, low, high, color=MODEL_COLOUR, alpha=0.2, lw=0, label="95 % interval")
+    axis.plot(coverage, value, ".-", color=MODEL_COLOUR, lw=1, label="model")
+    wanted = selective["cut_off"]["wanted_accuracy"]
+    axis.axhline(100 * wanted, color="#555555", lw=0.8, ls=":", label="wanted")
+    if "coverage" in selective["cut_off"]:
+        _mark_cut_off(axis, selective, 100 * selective["cut_off"]["coverage"]["value"])
+    axis.set(xlabel="answered (% of the photographs, surest first)", ylabel="accuracy on these (%)", xlim=(0, 100))
+    axis.set_ylim(top=101)
+    axis.legend(frameon=False, fontsize=8, loc="lower left")
+    caption = (
+        "Accuracy of the answers that are given when only so many are: the surer the model, the more often it is right."
+    )
+    return "accuracy_coverage", "Accuracy against coverage", caption, figure
+
+
+def _mark_cut_off(axis, selective: dict[str, Any], position: float) -> None:
+    if selective["cut_off"]["threshold"] is not None:
+        axis.axvline(position, color="#333333", lw=0.9, ls="--", label="cut-off")

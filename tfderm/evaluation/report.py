@@ -9,7 +9,14 @@ from typing import Any
 
 from tfderm.errors import InputError
 from tfderm.evaluation.scores import EXTREME, task_metrics
-from tfderm.evaluation.wording import PREDICTOR_TITLES, component_rows, format_interval, headline, metric_rows
+from tfderm.evaluation.wording import (
+    PREDICTOR_TITLES,
+    component_rows,
+    format_interval,
+    headline,
+    metric_rows,
+    selective_sentences,
+)
 from tfderm.files import read_json, write_text
 from tfderm.run import Run
 
@@ -61,6 +68,8 @@ def _content(run: Run, folders: Sequence[Path]) -> dict[str, Any]:
         "details": _details(result),
         "components": component_rows(result),
         "intervals": result.get("prediction_intervals"),
+        "selective": selective_sentences(result),
+        "set_classes": result.get("selective", {}).get("sets", {}).get("classes", {}),
         "subgroups": _subgroups(result),
         "figures": [{**figure, "data": _inline(run.figures / figure["file"])} for figure in result["figures"]],
         "bundles": [_bundle(folder) for folder in folders],

@@ -14,6 +14,8 @@ PREDICTOR_TITLES = {
     "colour_histogram": "colour-histogram regression",
 }
 
+_SHARE = task_metrics("classification")["accuracy"]
+
 
 def format_value(metric: Metric, value: float | None, signed: bool = False) -> str:
     """ "5.88", "77.9 %" or "0.530"; signed, as a difference, "-0.17" or "+1.2 pp" (percentage points)."""
@@ -117,6 +119,42 @@ def location_sentence(result: Mapping[str, Any]) -> str:
         f"{format_interval(CORRELATION, row['target'])}, difference "
         f"{format_interval(CORRELATION, row['difference'], signed=True)}."
     )
+
+
+def selective_sentences(result: Mapping[str, Any]) -> list[str]:
+    """How well the model knows when it is right; empty for other tasks."""
+    report = result.get("selective")
+    if not report:
+        return []
+    cut_off, sets = report["cut_off"], report["sets"]
+    error = {key: format_interval(_SHARE, value) for key, value in report["calibration_error"].items()}
+    sentences = [
+        f"Calibration error {error['before']}, after temperature scaling ({report['temperature']:.2f}, fitted on the "
+        f"{report['chosen_on']['split']} split) {error['after']}."
+    ]
+    wanted = f"{100 * cut_off['wanted_accuracy']:g} %"
+    if cut_off["threshold"] is None:
+        sentences.append(
+            f"No cut-off: at no confidence are {wanted} of the answers to at least {cut_off['smallest']} images of the "
+            f"{report['chosen_on']['split']} split right, so that the model cannot say when it is sure."
+        )
+    else:
+        sentences.append(
+            f"Answering from a confidence of {100 * cut_off['threshold']:.1f} % on, chosen on the "
+            f"{report['chosen_on']['split']} split for {wanted} right answers, it answers "
+            f"{format_interval(_SHARE, cut_off['coverage'])} of these images and is right on "
+            f"{format_interval(_SHARE, cut_off['accuracy'])} of those; on all images on "
+            f"{format_interval(_SHARE, report['curve'][-1]['accuracy'])}."
+        )
+    level = f"{100 * sets['level']:g} %"
+    if "too_few" in sets:
+        return [*sentences, f"Sets of classes at {level}: too few to say: {sets['too_few']}"]
+    return [
+        *sentences,
+        f"Sets of classes that aim to hold the true one for {level} hold it for {100 * sets['coverage']:.1f} % "
+        f"(mean of {sets['repeats']} halvings of these images by patient or lesion; {sets['size']:.2f} classes a set, "
+        f"{100 * sets['single']:.1f} % with one, {100 * sets['empty']:.1f} % empty).",
+    ]
 
 
 def component_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,14 +4,14 @@ import functools
 import importlib.metadata
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfderm.contract import ModelContract
+from tfderm.contract import ANSWERS, ModelContract
 from tfderm.errors import CheckFailed, InputError
 from tfderm.export.convert import convert
 from tfderm.export.golden import write_golden
@@ -23,15 +23,16 @@ from tfderm.export.quantize import (
     MAX_CALIBRATION_IMAGES,
     SCHEMES,
     STATIC_SCHEMES,
+    answer_ops,
     build_recipe,
     calibrate,
     op_sensitivities,
     quantize,
     sensitive_ops,
-    severity_answer_ops,
 )
-from tfderm.export.uncertainty import measure_uncertainty, with_interval, with_uncertainty
+from tfderm.export.uncertainty import SUBSPACE_FILE, measure_uncertainty, with_answers, with_uncertainty
 from tfderm.files import atomic_folder, read_json, write_json, write_text
+from tfderm.metrics import PrincipalSubspace
 from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle, write_manifest
 from tfderm.runtime.graph import Graph
@@ -66,16 +67,17 @@ def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Pat
     model = load(run.model_path)
     images = RunImages.open(run)
     metrics = run.path / "metrics.json"
-    uncertainty = measure_uncertainty(model, images) if run.recipe.task == "severity" else {}
+    uncertainty, subspace = measure_uncertainty(model, images)
     contract = with_uncertainty(run.contract, uncertainty)
     return build_bundle(
-        with_interval(model, contract),
+        with_answers(model, contract, subspace),
         contract,
         scheme=scheme,
         output=Path(output) if output else run.path / "bundles" / scheme,
         held_out=images.held_out(),
         calibration_images=images.calibration_images(MAX_CALIBRATION_IMAGES) if scheme != "float32" else {},
         metrics=read_json(metrics) if metrics.is_file() else None,
+        subspace=subspace,
     )
 
 
@@ -88,6 +90,7 @@ def build_bundle(
     held_out: HeldOut,
     calibration_images: Mapping[str, np.ndarray],
     metrics: Mapping[str, Any] | None = None,
+    subspace: PrincipalSubspace | None = None,
 ) -> Bundle:
     """The work of `export_bundle`, without a run.
 
@@ -100,6 +103,7 @@ def build_bundle(
         calibration_images: name -> (H, W, 3) uint8, representative; needed by static schemes, and by every quantised
             one to name its worst operators.
         metrics: for the model card.
+        subspace: of the training images' features, where the model's checks have one: kept to compare with Keras again.
     """
     _check_scheme(scheme)
     if scheme in STATIC_SCHEMES and not calibration_images:
@@ -127,6 +131,8 @@ def build_bundle(
         write_json(folder / "scheme.json", record)
         write_golden(folder / "golden", content, contract, scheme)
         write_json(folder / "parity.json", parity)
+        if subspace is not None:
+            subspace.save(folder / SUBSPACE_FILE)
         write_text(folder / "MODEL_CARD.md", model_card(contract, record, parity, metrics))
         write_manifest(folder)
     return load_bundle(output)
@@ -150,12 +156,16 @@ def _fit_budget(
     graph = Graph.read(float_model)
     calibration = calibrate(float_model, samples) if scheme in STATIC_SCHEMES else None
 
+    answers = [output.name for output in contract.outputs if output.kind in ANSWERS]
+
     @functools.cache
     def worst() -> dict[str, float]:
-        return op_sensitivities(float_model, scheme, calibration, probes) if probes and scheme != "float32" else {}
+        if not probes or scheme == "float32":
+            return {}
+        return op_sensitivities(float_model, scheme, calibration, probes, answers)
 
     attempts: list[dict[str, Any]] = []
-    for float_ops in _float_ops(scheme, graph, worst):
+    for float_ops in _float_ops(scheme, graph, answers, worst):
         recipe = [] if scheme == "float32" else build_recipe(scheme, float_ops)
         content = pack(quantize(float_model, recipe, calibration) if recipe else float_model, contract)
         parity = judge(content)
@@ -177,14 +187,16 @@ def _fit_budget(
     return content, record, parity
 
 
-def _float_ops(scheme: str, graph: Graph, worst: Callable[[], dict[str, float]]) -> Iterator[tuple[str, ...]]:
+def _float_ops(
+    scheme: str, graph: Graph, answers: Sequence[str], worst: Callable[[], dict[str, float]]
+) -> Iterator[tuple[str, ...]]:
     """Operators to leave in float, attempt by attempt; sensitivities are measured only once the cheap ones failed."""
-    if scheme not in STATIC_SCHEMES:
-        yield ()
-        return
+    answering = () if scheme == "float32" else tuple(answer_ops(graph, answers))
     if scheme != "mixed":
-        yield tuple(severity_answer_ops(graph))
-    sensitive = tuple(sensitive_ops(graph))
+        yield answering
+    if scheme not in STATIC_SCHEMES:
+        return
+    sensitive = tuple(dict.fromkeys([*answering, *sensitive_ops(graph)]))
     yield sensitive
     others = [op for op in worst() if op not in sensitive]
     for share in _WORST_SHARES:

@@ -14,13 +14,15 @@ from tfderm.files import sha256, write_json
 from tfderm.runtime.predictor import LiteRTModel
 from tfderm.runtime.preprocess import load, resize
 
+_WHOLE = ("band", "answered", "set", "unsuitable")
+
 TOLERANCES = {
-    "float": FLOAT32_TOLERANCES | {"interval": ANSWER_TOLERANCE, "band": 0.0},
-    "int8": {
+    "float": FLOAT32_TOLERANCES | {"interval": ANSWER_TOLERANCE} | dict.fromkeys(_WHOLE, 0.0),
+    "int8": dict.fromkeys(_WHOLE, 0.0)
+    | {
         "probabilities": 2 / 256,
         "severity": 0.05,
         "interval": 0.05,
-        "band": 0.0,
         "location_map": 2 / 256,
         "component": 0.05,
     },
@@ -54,7 +56,7 @@ def write_golden(folder: Path, content: bytes, contract: ModelContract, scheme: 
         Image.fromarray(golden_image(index, (round(height * tall), round(width * wide)))).save(path)
         pixels = load(path, contract.image)
         answer, outputs = model(pixels), {}
-        jumps = _jumps(contract, answer, tolerances["severity"])
+        jumps = _jumps(contract, answer, tolerances)
         for output in contract.outputs:
             np.save(folder / f"{index}.{output.name}.npy", answer[output.name])
             tolerance = tolerances[output.kind] + jumps.get(output.kind, 0.0)
@@ -93,12 +95,22 @@ def _smooth(random: np.random.Generator, grid: tuple[int, int], image_size, low,
     return resize(values.astype(np.uint8), image_size).astype(np.int64)
 
 
-def _jumps(contract: ModelContract, answer: Mapping[str, np.ndarray], reach: float) -> dict[str, float]:
-    """What a score that a replay carries over a threshold between bands adds to the tolerances, by kind of output."""
-    if not contract.outputs_of_kind("interval"):
-        return {}
-    score = answer[contract.output("severity").name].item()
-    if all(abs(score - threshold) > reach for _, threshold in SEVERITY_BANDS):
-        return {}
-    half_widths = contract.uncertainty["interval"]["half_widths"].values()
-    return {"band": 1.0, "interval": max(half_widths) - min(half_widths)}
+def _jumps(
+    contract: ModelContract, answer: Mapping[str, np.ndarray], tolerances: Mapping[str, float]
+) -> dict[str, float]:
+    """What an answer that a replay carries over a threshold adds to the tolerances, by kind of output."""
+    jumps = {}
+    if contract.outputs_of_kind("interval"):
+        score = answer[contract.output("severity").name].item()
+        if any(abs(score - threshold) <= tolerances["severity"] for _, threshold in SEVERITY_BANDS):
+            half_widths = contract.uncertainty["interval"]["half_widths"].values()
+            jumps |= {"band": 1.0, "interval": max(half_widths) - min(half_widths)}
+    if contract.task == "classification":
+        probabilities, reach = answer[contract.output("probabilities").name], tolerances["probabilities"]
+        if contract.outputs_of_kind("answered"):
+            threshold = contract.uncertainty["abstention"]["threshold"]
+            jumps["answered"] = float(abs(probabilities.max() - threshold) <= reach)
+        if contract.outputs_of_kind("set"):
+            thresholds = list(contract.uncertainty["sets"]["thresholds"].values())
+            jumps["set"] = float(np.any(np.abs(probabilities - thresholds) <= reach))
+    return jumps

@@ -32,8 +32,8 @@ class RunImages:
         corpus = datasets.load(source or run.environment["data"]["source"])
         return cls(run, corpus, tuple(datasets.select(corpus, run.recipe).records))
 
-    def held_out(self, split: str = "test") -> HeldOut:
-        """Images of `split`; an image that the run never saw counts as held out too.
+    def held_out(self, split: str = "test", limit: int | None = None) -> HeldOut:
+        """Images of `split`, at most `limit`, spread evenly; one that the run never saw counts as held out too.
 
         Raises:
             InputError: there is none.
@@ -43,6 +43,8 @@ class RunImages:
         chosen = self.of_split(split)
         if not chosen:
             raise InputError(f"{self.corpus.name} has no image of the split {split!r} of {self.run.path}.")
+        if limit is not None:
+            chosen = _spread(chosen, limit)
         target = self.run.contract.image
         images = ImageStore(self.corpus, chosen, target)  # Read several times: once per attempt at quantisation.
         step = _batch_size(target.image_size)
@@ -69,10 +71,15 @@ class RunImages:
         from tfderm.pipeline import load_images
 
         training = [record for record in self.records if self.run.splits.get(record.image) == "train"]
-        positions = np.unique(np.linspace(0, len(training) - 1, min(limit, len(training))).round().astype(int))
-        chosen = [training[position] for position in positions] if training else []
+        chosen = _spread(training, limit)
         images = load_images(self.corpus, chosen, self.run.contract.image) if chosen else []
         return {record.image: image for record, image in zip(chosen, images, strict=True)}
+
+
+def _spread(records: list[Record], limit: int) -> list[Record]:
+    """Up to `limit` records at equal distances."""
+    positions = np.unique(np.linspace(0, len(records) - 1, min(limit, len(records))).round().astype(int))
+    return [records[position] for position in positions] if records else []
 
 
 def _batch_size(image_size: tuple[int, int]) -> int:

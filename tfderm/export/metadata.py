@@ -28,6 +28,12 @@ _CONTENT_FEATURE, _CONTENT_IMAGE = 1, 2
 _COLOR_RGB = 1
 _PROCESS_NORMALIZATION = 1
 
+_MEANINGS = {
+    "answered": "answered: 1 where the largest probability suffices for an answer",
+    "set": "set: 1 for every class that is possible",
+    "unsuitable": "unsuitable: 1 for every check that turns the photograph away",
+}
+
 
 def pack(model: bytes, contract: ModelContract) -> bytes:
     """A `.tflite` with metadata and associated files: labels, the contract, the licence.
@@ -127,12 +133,13 @@ def _input(builder: flatbuffers.Builder, contract: ModelContract) -> int:
 def _output(builder: flatbuffers.Builder, contract: ModelContract, output: Output) -> int:
     low, high = output.range
     fields = {5: _table(builder, 2, {0: _floats(builder, [high]), 1: _floats(builder, [low])})}
-    if output.kind == "probabilities":
+    if output.kind in ("probabilities", "set"):
         fields[6] = _vector(builder, [_file(builder, LABELS_FILE, "labels by index", _TYPE_AXIS_LABELS)])
     unit = f", {output.unit}" if output.unit else ""
     stride = f", {output.stride} input pixels per cell" if output.stride else ""
     content = _table(builder, 3, {1: _table(builder, 0)}, {0: ("Uint8", _CONTENT_FEATURE)})
-    return _tensor(builder, output.name, f"{output.kind}, {low:g} to {high:g}{unit}{stride}", content, fields)
+    meaning = _MEANINGS.get(output.kind, output.kind)
+    return _tensor(builder, output.name, f"{meaning}, {low:g} to {high:g}{unit}{stride}", content, fields)
 
 
 def _tensor(builder: flatbuffers.Builder, name: str, description: str, content: int, fields: Mapping[int, int]) -> int:

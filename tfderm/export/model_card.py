@@ -73,6 +73,8 @@ def _uncertainty(contract: ModelContract) -> list[str]:
     """What one score and one change are worth; nothing where it was not measured."""
     if not contract.uncertainty:
         return []
+    if contract.task == "classification":
+        return _selective(contract.uncertainty)
     interval, measured = contract.uncertainty["interval"], contract.uncertainty["measured_on"]
     label = " (synthetic images)" if measured["synthetic"] else ""
     lines = [
@@ -90,6 +92,44 @@ def _uncertainty(contract: ModelContract) -> list[str]:
             f"({change['level']:.0%}, {change['num_pairs']} pairs of visits)."
         )
     return [*lines, ""]
+
+
+def _selective(measured: Mapping[str, Any]) -> list[str]:
+    """When a classifier answers, which classes are possible, and which photographs it turns away."""
+    images, abstention, suitability = (measured[key] for key in ("measured_on", "abstention", "suitability"))
+    label = " (synthetic images)" if images["synthetic"] else ""
+    lines = [
+        f"## When it answers{label}",
+        "",
+        f"Chosen by {images['num_images']} images of {images['num_groups']} patients or lesions of the validation "
+        "split, so that what is stated here is a little too good; an evaluation measures it on other images.",
+        "",
+        f"- Probabilities are calibrated: temperature {measured['temperature']:.3g}.",
+    ]
+    if abstention["threshold"] is None:
+        lines.append(
+            f"- It does not say when it is sure: at no confidence are {abstention['wanted_accuracy']:.0%} of its "
+            f"answers to {abstention['smallest']} or more of these images right."
+        )
+    else:
+        lines.append(
+            f"- Sure from {abstention['threshold']:.1%} on, for {abstention['wanted_accuracy']:.0%} right answers: "
+            f"{_percent(abstention['coverage'])} of these images, of which {_percent(abstention['accuracy'])} right."
+        )
+    if sets := measured.get("sets"):
+        counts = ", ".join(f"{name} {count}" for name, count in sets["counts"].items())
+        lines.append(
+            f"- {sets['level']:.0%} of its sets of classes hold the true one (images behind the thresholds: {counts}). "
+            "An empty set: unlike the images of any class."
+        )
+    reasons = ", ".join(check["words"] for check in suitability["checks"])
+    lines.append(f"- Turned away: {reasons}; {suitability['share']:.1%} of suitable photographs are, at most.")
+    lines += [f"- Not checked: {name}; {why}." for name, why in suitability["left_out"].items()]
+    return [*lines, ""]
+
+
+def _percent(interval: Mapping[str, float]) -> str:
+    return "{value:.1%} ({low:.1%} to {high:.1%})".format(**interval)
 
 
 def _share(scheme: Mapping[str, Any]) -> str:

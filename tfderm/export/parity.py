@@ -10,6 +10,7 @@ import numpy as np
 from tfderm.contract import ModelContract
 from tfderm.metrics import (
     ConformalIntervals,
+    ConformalSets,
     accuracy,
     class_recalls,
     mean_absolute_error,
@@ -27,6 +28,8 @@ Outputs without bounds have the larger one: the sums behind them, and so what ro
 ANSWER_TOLERANCE = 1e-3
 """PASI points by which an interval may miss the one that follows from the score beside it: float32 rounding."""
 
+ANSWER_AGREEMENT = {"float32": 0.999}  # Share of images with the same sureness, set and suitability; else ...
+ANSWER_AGREEMENT_QUANTISED = 0.98
 SCORE_BUDGET = 0.10  # Mean abs difference of the score, PASI points ...
 SCORE_BUDGET_OF_MAE = 0.05  # ... or this share of the model's own mean absolute error, whichever is larger.
 PAIR_ACCURACY_DROP = 0.005
@@ -90,7 +93,9 @@ def compare(
 
     float32 is held to `FLOAT32_TOLERANCES`. Every other scheme is held to what matters: the drop of the task's metric,
     agreement, overlap of location maps, and a tenth of a grade for severity components. Interval and band, which jump
-    at the thresholds, are in every scheme held to what follows from the candidate's own score. A value that is not
+    at the thresholds, are in every scheme held to what follows from the candidate's own score, and so are a
+    classifier's sureness and set; they and its suitability are also to be the same as Keras' on nearly all images, and
+    a confidence that crosses the threshold must lie no farther from it than confidences differ. A value that is not
     finite fails.
 
     Args:
@@ -122,6 +127,8 @@ def compare(
             checks.append(
                 _check("interval and band miss the score's", _missed(contract, candidate), "<=", ANSWER_TOLERANCE)
             )
+        if contract.task == "classification":
+            checks += _answer_checks(contract, scheme, reference, candidate)
         if scheme == "float32":
             checks += [
                 _check(f"{name} max abs difference", outputs[name]["max_difference"], "<=", FLOAT32_TOLERANCES[kind])
@@ -204,6 +211,33 @@ def _missed(contract: ModelContract, candidate: Outputs) -> float:
         float(np.abs(candidate[interval.name] - np.stack(bounds, axis=1)).max()),
         float(np.abs(candidate[band.name][:, 0] - indices).max()),
     )
+
+
+def _answer_checks(
+    contract: ModelContract, scheme: str, reference: Outputs, candidate: Outputs
+) -> list[dict[str, Any]]:
+    """Agreement of the outputs that say when a classifier answers, and whether they follow from its probabilities."""
+    least = ANSWER_AGREEMENT.get(scheme, ANSWER_AGREEMENT_QUANTISED)
+    checks = []
+    for kind in ("answered", "set", "unsuitable"):
+        for output in contract.outputs_of_kind(kind):
+            same = (reference[output.name] == candidate[output.name]).all(axis=1)
+            checks.append(_check(f"{output.name} agreement", same.mean(), ">=", least))
+    name = contract.output("probabilities").name
+    for output in contract.outputs_of_kind("set"):
+        members = ConformalSets.from_json(contract.uncertainty["sets"]).members(candidate[name])
+        wrong = np.sum(members != candidate[output.name])
+        checks.append(_check(f"{output.name} misses the probabilities'", wrong, "<=", 0))
+    for output in contract.outputs_of_kind("answered"):
+        threshold = np.float32(contract.uncertainty["abstention"]["threshold"])
+        before, after = reference[name].max(axis=1), candidate[name].max(axis=1)
+        wrong = np.sum((after >= threshold) != candidate[output.name][:, 0])
+        checks.append(_check(f"{output.name} misses the probabilities'", wrong, "<=", 0))
+        flipped = (reference[output.name] != candidate[output.name])[:, 0]
+        farthest = np.abs(before - threshold)[flipped].max(initial=0)
+        error = float(np.abs(after - before).max())
+        checks.append(_check(f"{output.name}: farthest change from the threshold", farthest, "<=", error))
+    return checks
 
 
 def _severity(contract, reference, candidate, held_out):

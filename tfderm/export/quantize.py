@@ -39,7 +39,7 @@ def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: Sequence[str]
 
     Args:
         scheme: one of `SCHEMES` but "float32".
-        float_ops: output tensor names of operators to leave in float (static schemes).
+        float_ops: output tensor names of operators to leave in float.
         only: output tensor names of the operators to quantise; by default all are.
 
     Returns:
@@ -63,10 +63,10 @@ def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: Sequence[str]
             manager.add_static_config(where, everything, activation_num_bits=8, weight_num_bits=8)
             for name in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
                 manager.add_quantization_config(".*", name, algorithm_key=algorithms.NO_QUANTIZE)
-            for name in float_ops:
-                manager.add_quantization_config(_scope(name), everything, algorithm_key=algorithms.NO_QUANTIZE)
         case _:
             raise InputError(f"scheme must be one of {', '.join(SCHEMES)}. Received: {scheme!r}")
+    for name in float_ops:
+        manager.add_quantization_config(_scope(name), everything, algorithm_key=algorithms.NO_QUANTIZE)
     return json.loads(json.dumps(manager.get_quantization_recipe()))
 
 
@@ -157,23 +157,27 @@ def sensitive_ops(graph: Graph) -> list[str]:
     return [_name(graph, op) for op in graph.ops if op in keep | coordinates]
 
 
-def severity_answer_ops(graph: Graph) -> list[str]:
-    """Operators that compute interval and band from the score, by their output's name; in eight bits they would be
-    those of another score. Empty for a graph without these outputs.
+def answer_ops(graph: Graph, answers: Sequence[str]) -> list[str]:
+    """Operators that compute these outputs alone, or from the last weighted sums of the other outputs, by their
+    output's name; in eight bits the answers would be those of another score, or of another photograph.
+
+    Args:
+        graph: of the float file.
+        answers: signature names of the outputs.
     """
-
-    def is_layer(op: Op) -> bool:
-        return op.name in LINEAR
-
-    def compares(tensor: int) -> bool:
-        return any(op.name == "GREATER_EQUAL" for op in graph.upstream((tensor,), is_layer))
-
-    answers = graph.upstream(tuple(tensor for tensor in graph.outputs if compares(tensor)), is_layer)
-    return [_name(graph, op) for op in graph.ops if op in answers]
+    tensors = tuple(graph.signature[name] for name in answers)
+    others = tuple(tensor for name, tensor in graph.signature.items() if name not in answers)
+    network = graph.upstream(others, lambda op: False) - graph.upstream(others, lambda op: op.name in LINEAR)
+    computing = graph.upstream(tensors, network.__contains__)
+    return [_name(graph, op) for op in graph.ops if op in computing]
 
 
 def op_sensitivities(
-    float_model: bytes, scheme: str, calibration: Calibration | None, images: Iterable[np.ndarray]
+    float_model: bytes,
+    scheme: str,
+    calibration: Calibration | None,
+    images: Iterable[np.ndarray],
+    answers: Sequence[str] = (),
 ) -> dict[str, float]:
     """How much each operator hurts the outputs when it alone is quantised, worst first.
 
@@ -186,6 +190,7 @@ def op_sensitivities(
         scheme: whose arithmetic is tried.
         calibration: of static schemes.
         images: (H, W, 3) uint8; a few are enough.
+        answers: outputs that do not count, because they jump; what computes them (`answer_ops`) stays in float.
 
     Returns:
         Output tensor name of the operator -> error (root mean square, relative to the output's own, averaged over the
@@ -196,14 +201,18 @@ def op_sensitivities(
     reference = _run(float_model, images)
     graph = Graph.read(float_model)
     errors = {}
+    answering = set(answer_ops(graph, answers))
+    judged = [name for name in reference if name not in answers]
     read_again = set(graph.outputs) & {tensor for op in graph.ops for tensor in op.inputs}
     for ops in _sharing_weights(graph):
         if any(read_again.intersection(op.inputs + op.outputs) for op in ops):
             continue
         names = [_name(graph, op) for op in ops]
+        if answering.intersection(names):
+            continue
         alone = quantize(float_model, build_recipe(scheme, only=names), calibration)
         outputs = _run(alone, images)
-        error = float(np.mean([_relative_error(outputs[name], reference[name]) for name in reference]))
+        error = float(np.mean([_relative_error(outputs[name], reference[name]) for name in judged]))
         if error > 0:
             errors |= dict.fromkeys(names, error)
     return dict(sorted(errors.items(), key=lambda item: -item[1]))

@@ -1,4 +1,4 @@
-"""What a severity model's score is worth: measured on the validation split, carried in the contract and the graph."""
+"""What a model's answer is worth: measured on the validation split, carried in the contract and the graph."""
 
 import sys
 from dataclasses import replace
@@ -11,15 +11,42 @@ from tfderm.contract import ModelContract, Output
 from tfderm.errors import InputError
 from tfderm.export.held_out import RunImages
 from tfderm.export.parity import keras_outputs
+from tfderm.export.selective import measure_selective, selective_outputs, with_selective
 from tfderm.layers import SeverityInterval
-from tfderm.metrics import ConformalIntervals, smallest_detectable_change
+from tfderm.metrics import ConformalIntervals, PrincipalSubspace, smallest_detectable_change
 from tfderm.metrics.conformal import BANDS
 
 INTERVAL_LEVEL = 0.9
 CHANGE_LEVEL = 0.95
+SUBSPACE_FILE = "features.npz"
+"""In a bundle of a classifier: what `PrincipalSubspace.load` reads."""
 
 
-def measure_uncertainty(model: keras.Model, images: RunImages) -> dict[str, Any]:
+def measure_uncertainty(model: keras.Model, images: RunImages) -> tuple[dict[str, Any], PrincipalSubspace | None]:
+    """The contract's `uncertainty` of a trained model, and the subspace that a classifier's checks need."""
+    if images.run.contract.task == "classification":
+        return measure_selective(model, images)
+    return measure_severity(model, images), None
+
+
+def with_answers(model: keras.Model, contract: ModelContract, subspace: PrincipalSubspace | None) -> keras.Model:
+    """`model` with the outputs that the contract's `uncertainty` adds."""
+    if not contract.uncertainty:
+        return model
+    if contract.task == "classification":
+        return with_selective(model, contract, subspace)
+    return with_interval(model, contract)
+
+
+def with_uncertainty(contract: ModelContract, uncertainty: dict[str, Any]) -> ModelContract:
+    """The contract of `with_answers`' model, from the trained model's own."""
+    if not uncertainty:
+        return contract
+    extend = selective_outputs if contract.task == "classification" else interval_outputs
+    return extend(contract, uncertainty)
+
+
+def measure_severity(model: keras.Model, images: RunImages) -> dict[str, Any]:
     """Prediction intervals and the smallest detectable change of a trained severity model.
 
     Training does not fit the validation split, so its errors are those of new patients (with `select_best`, which picks
@@ -69,7 +96,7 @@ def with_interval(model: keras.Model, contract: ModelContract) -> keras.Model:
     return keras.Model(model.input, {**model.output, **answers}, name=model.name)
 
 
-def with_uncertainty(contract: ModelContract, uncertainty: dict[str, Any]) -> ModelContract:
+def interval_outputs(contract: ModelContract, uncertainty: dict[str, Any]) -> ModelContract:
     """The contract of `with_interval`'s model, from the trained model's own."""
     if "interval" not in uncertainty:
         return replace(contract, uncertainty=uncertainty)

@@ -6,7 +6,8 @@ from typing import Any
 from tfderm.errors import InputError
 from tfderm.export.held_out import RunImages
 from tfderm.export.parity import compare, keras_outputs, litert_outputs
-from tfderm.export.uncertainty import with_interval, with_uncertainty
+from tfderm.export.uncertainty import SUBSPACE_FILE, with_answers, with_uncertainty
+from tfderm.metrics import PrincipalSubspace
 from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle
 from tfderm.runtime.replay import replay_golden
@@ -61,7 +62,9 @@ def _compare(bundle: Bundle, run: Run, data: str | Path | None) -> dict[str, Any
     if with_uncertainty(run.contract, dict(bundle.contract.uncertainty)) != bundle.contract:
         raise InputError(f"{bundle.path} was not exported from {run.path}: their contracts differ; give its own --run.")
     held_out = RunImages.open(run, data).held_out()
-    model = with_interval(load(run.model_path), bundle.contract)
+    path = bundle.path / SUBSPACE_FILE
+    subspace = PrincipalSubspace.load(path) if path.is_file() else None
+    model = with_answers(load(run.model_path), bundle.contract, subspace)
     reference = keras_outputs(model, held_out.batches())
     candidate = litert_outputs(bundle.model_path.read_bytes(), bundle.contract, held_out.batches())
     return compare(bundle.contract, bundle.scheme, reference, candidate, held_out)

@@ -1,18 +1,26 @@
 """Keras layers of the published systems, one public layer per file."""
 
 from tfderm.layers.colour_histogram import ColourHistogram
+from tfderm.layers.feature_distance import FeatureDistance
 from tfderm.layers.mirrored_views import AverageOverViews, MirroredViews
+from tfderm.layers.outside_limits import OutsideLimits
+from tfderm.layers.photograph_measures import PhotographMeasures
 from tfderm.layers.roi_align import ROIAlign
 from tfderm.layers.score_refine import ScoreRefine
+from tfderm.layers.selective_answer import SelectiveAnswer
 from tfderm.layers.severity_interval import SeverityInterval
 from tfderm.layers.spatial_transformer import SpatialTransformer
 
 __all__ = [
     "AverageOverViews",
     "ColourHistogram",
+    "FeatureDistance",
     "MirroredViews",
+    "OutsideLimits",
+    "PhotographMeasures",
     "ROIAlign",
     "ScoreRefine",
+    "SelectiveAnswer",
     "SeverityInterval",
     "SpatialTransformer",
 ]

@@ -6,10 +6,18 @@ The Keras metrics are loaded when first used, so that NumPy users need no Keras.
 import importlib
 
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
-from tfderm.metrics.calibration import ReliabilityBins, expected_calibration_error, reliability_bins
+from tfderm.metrics.calibration import (
+    ReliabilityBins,
+    expected_calibration_error,
+    fit_temperature,
+    logits_of,
+    reliability_bins,
+    tempered,
+)
 from tfderm.metrics.change import smallest_detectable_change
 from tfderm.metrics.classification import accuracy, class_recalls, confusion_matrix, cross_entropy, mean_class_recall
 from tfderm.metrics.conformal import ConformalIntervals, conformal_quantile, repeated_coverage
+from tfderm.metrics.conformal_sets import ConformalSets, repeated_set_coverage
 from tfderm.metrics.detection import (
     average_precision,
     choose_confidence,
@@ -18,6 +26,8 @@ from tfderm.metrics.detection import (
     precision_recall_curve,
     recall_at,
 )
+from tfderm.metrics.familiarity import PrincipalSubspace
+from tfderm.metrics.selective import accuracy_at_coverage, area_under_risk_coverage, cut_off, monotone_within
 from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
 _KERAS_METRICS = {
@@ -28,12 +38,16 @@ _KERAS_METRICS = {
 __all__ = [
     "BootstrapSample",
     "ConformalIntervals",
+    "ConformalSets",
     "Interval",
     "MeanClassRecall",
     "PairAccuracy",
+    "PrincipalSubspace",
     "ReliabilityBins",
     "SEVERITY_RANGES",
     "accuracy",
+    "accuracy_at_coverage",
+    "area_under_risk_coverage",
     "average_precision",
     "bootstrap_interval",
     "bootstrap_sample",
@@ -42,10 +56,14 @@ __all__ = [
     "conformal_quantile",
     "confusion_matrix",
     "cross_entropy",
+    "cut_off",
     "expected_calibration_error",
+    "fit_temperature",
+    "logits_of",
     "match_detections",
     "mean_absolute_error",
     "mean_class_recall",
+    "monotone_within",
     "pair_accuracy",
     "paired_difference",
     "precision_at",
@@ -53,8 +71,10 @@ __all__ = [
     "recall_at",
     "reliability_bins",
     "repeated_coverage",
+    "repeated_set_coverage",
     "severity_range",
     "smallest_detectable_change",
+    "tempered",
 ]
 
 

@@ -5,7 +5,58 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfderm.errors import InputError
 from tfderm.metrics.classification import check_probabilities
+
+TEMPERATURES = (0.2, 20.0)
+"""Bounds of a fitted temperature; it reaches one where the images hold no wrong answer, or no right one."""
+
+_SMALLEST_PROBABILITY = 1e-38
+
+
+def logits_of(probabilities: ArrayLike) -> np.ndarray:
+    """Logits (N, num_classes) that give these probabilities: their logarithms, and so up to a constant per image."""
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), _SMALLEST_PROBABILITY))
+
+
+def tempered(logits: ArrayLike, temperature: float) -> np.ndarray:
+    """softmax(logits / temperature), (N, num_classes); the order of the classes stays."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(logits: ArrayLike, y_true: ArrayLike) -> float:
+    """The temperature whose `tempered` probabilities have the least cross-entropy (Guo et al., section 4.2).
+
+    Args:
+        logits: (N, num_classes), of images that the model was not fitted to.
+        y_true: (N,) true classes, integers.
+
+    Returns:
+        A number within `TEMPERATURES`: above 1 where the model is too sure of itself.
+
+    Raises:
+        InputError: shapes differ, or there are no images.
+    """
+    from scipy.optimize import minimize_scalar
+
+    logits, y_true = np.asarray(logits, np.float64), np.asarray(y_true)
+    if logits.ndim != 2 or y_true.shape != logits.shape[:1] or not y_true.size:
+        raise InputError(
+            "`logits` and `y_true` must have shapes (N, num_classes) and (N,), N at least 1. "
+            f"Received: shapes {logits.shape} and {y_true.shape}"
+        )
+    y_true = y_true.astype(np.int64)
+    below_true = logits - logits[np.arange(y_true.size), y_true][:, None]
+
+    def loss(log_temperature: float) -> float:
+        scaled = below_true / np.exp(log_temperature)
+        largest = scaled.max(axis=1)
+        return float(np.mean(largest + np.log(np.exp(scaled - largest[:, None]).sum(axis=1))))
+
+    bounds = tuple(np.log(TEMPERATURES))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-7}).x))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Prediction intervals by split conformal prediction, one width per severity band of the prediction."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -52,12 +52,7 @@ class ConformalIntervals:
         errors = np.abs(np.asarray(y_true, np.float64) - np.asarray(y_pred, np.float64))
         band = predicted_bands(y_pred)
         overall = conformal_quantile(errors, level)
-        if math.isinf(overall):
-            needed = math.ceil(round(level / (1 - level), 9))
-            raise InputError(
-                f"An interval at {level:.0%} needs at least {needed} photographs to calibrate on. "
-                f"Received: {errors.size}; hold out more (--set validation_fraction=...)."
-            )
+        check_enough(overall, errors.size, level, "An interval")
         own = {name: conformal_quantile(errors[band == name], level) for name in BANDS}
         return cls(
             level=level,
@@ -106,6 +101,30 @@ def conformal_quantile(errors: ArrayLike, level: float) -> float:
     return float(errors[rank - 1]) if rank <= errors.size else math.inf
 
 
+def check_enough(quantile: float, count: int, level: float, what: str) -> None:
+    """Raise `InputError` where `count` photographs were too few for a finite `conformal_quantile`."""
+    if math.isinf(quantile):
+        needed = math.ceil(round(level / (1 - level), 9))
+        raise InputError(
+            f"{what} at {level:.0%} needs at least {needed} photographs to calibrate on. "
+            f"Received: {count}; hold out more (--set validation_fraction=...)."
+        )
+
+
+def halvings(groups: Sequence[Hashable], repeats: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield `repeats` masks (N,) bool of random halves of the groups; a group is never in both halves.
+
+    Raises:
+        InputError: fewer than two groups.
+    """
+    names, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    if names.size < 2:
+        raise InputError(f"Halving needs at least two patients. Received: {names.size}.")
+    rng = np.random.default_rng(seed)
+    for _ in range(repeats):
+        yield np.isin(index, rng.permutation(names.size)[: names.size // 2])
+
+
 def predicted_bands(y_pred: ArrayLike) -> np.ndarray:
     """(N,) clinical band of each predicted score (N,)."""
     return np.array([severity_band(float(score)) for score in np.asarray(y_pred, np.float64)], dtype="<U6")
@@ -137,14 +156,9 @@ def repeated_coverage(
         InputError: fewer than two groups, or too few photographs for the level.
     """
     y_true, y_pred = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
-    names, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    if names.size < 2:
-        raise InputError(f"Halving needs at least two patients. Received: {names.size}.")
-    rng = np.random.default_rng(seed)
     band = predicted_bands(y_pred)
     overall, by_band = [], {name: [] for name in BANDS}
-    for _ in range(repeats):
-        calibrating = np.isin(index, rng.permutation(names.size)[: names.size // 2])
+    for calibrating in halvings(groups, repeats, seed):
         intervals = ConformalIntervals.fit(y_true[calibrating], y_pred[calibrating], level)
         held_out = ~calibrating
         covered = intervals.covered(y_true[held_out], y_pred[held_out])

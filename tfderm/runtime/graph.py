@@ -50,6 +50,8 @@ class Graph:
     outputs: tuple[int, ...]
     op_names: frozenset[str]
     """Every operator kind the file names, in all its subgraphs."""
+    signature: dict[str, int]
+    """Output tensors by their name in the file's first signature; empty where it has none."""
 
     @classmethod
     def read(cls, model: bytes) -> "Graph":
@@ -76,6 +78,7 @@ class Graph:
             tuple(subgraph.Inputs(i) for i in range(subgraph.InputsLength())),
             tuple(subgraph.Outputs(i) for i in range(subgraph.OutputsLength())),
             frozenset(names),
+            _signature_outputs(parsed),
         )
 
     @cached_property
@@ -129,6 +132,13 @@ def _op_name(code: schema.OperatorCode) -> str:
     if builtin == schema.BuiltinOperator.CUSTOM:
         return f"CUSTOM:{(code.CustomCode() or b'').decode()}"
     return _OP_NAMES.get(builtin, str(builtin))
+
+
+def _signature_outputs(model: schema.Model) -> dict[str, int]:
+    if not model.SignatureDefsLength():
+        return {}
+    outputs = (model.SignatureDefs(0).Outputs(i) for i in range(model.SignatureDefs(0).OutputsLength()))
+    return {output.Name().decode(): output.TensorIndex() for output in outputs}
 
 
 def _tensor(model: schema.Model, tensor: schema.Tensor) -> Tensor:

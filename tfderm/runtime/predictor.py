@@ -96,7 +96,9 @@ class Predictor:
         Returns:
             Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
             "interval_level"} and {"components": name -> grade, "composed_severity": (E + I + D) * A of these}.
-            Classification: {"label", "name", "probability", "probabilities"}.
+            Classification: {"label", "name", "probability", "probabilities"}, and where the model has one {"set":
+            possible labels, "set_level"}, {"unsuitable": reasons in words, none for a suitable photograph} and
+            {"sure": whether the probability suffices and the photograph is suitable}.
         """
         return interpret(self.contract, self.predict(image))
 
@@ -123,9 +125,19 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
     output = contract.output("probabilities")
     probabilities = np.clip(outputs[output.name], *output.range)
     label = contract.labels[int(np.argmax(probabilities))]
-    return {
+    answer = {
         "label": label,
         "name": contract.label_names.get(label, label),
         "probability": float(probabilities.max()),
         "probabilities": {key: float(value) for key, value in zip(contract.labels, probabilities, strict=True)},
     }
+    for output in contract.outputs_of_kind("set"):
+        members = zip(contract.labels, outputs[output.name], strict=True)
+        answer["set"] = [key for key, member in members if member > 0.5]
+        answer["set_level"] = contract.uncertainty["sets"]["level"]
+    for output in contract.outputs_of_kind("unsuitable"):
+        checks = zip(contract.uncertainty["suitability"]["checks"], outputs[output.name], strict=True)
+        answer["unsuitable"] = [check["words"] for check, flag in checks if flag > 0.5]
+    for output in contract.outputs_of_kind("answered"):
+        answer["sure"] = bool(outputs[output.name].item() > 0.5) and not answer.get("unsuitable")
+    return answer
