@@ -46,12 +46,13 @@ class Output:
     Args:
         name: signature name, e.g. "severity".
         kind: "severity", "interval" (low, high of the severity), "band" (index in `SEVERITY_BANDS`), "probabilities",
-            "location_map", "component" (erythema, induration, desquamation or area: a grade behind the severity),
+            "location_map", "class_activation_map" (what speaks for the most probable class, over the whole image),
+            "component" (erythema, induration, desquamation or area: a grade behind the severity),
             "boxes" (x, y, width, height; -1 pads) or "scores" (-1 pads).
         shape: without the batch axis.
         range: smallest and largest meaningful value; clients clip to it.
         unit: e.g. "PASI region score" or "pixels"; empty for probabilities.
-        stride: of a location map: input pixels per cell.
+        stride: of a map: input pixels per cell; of a class-activation map, whose cells divide the image evenly, about.
     """
 
     name: str

@@ -1,12 +1,16 @@
-"""Figures of a classification run: recalls, confusion matrix, calibration."""
+"""Figures of a classification run: recalls, confusion matrix, calibration, and what speaks for the answers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
+from tfderm.evaluation.figures import MODEL_COLOUR, colour_bar, new_figure, predictor_colours, show
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import image_errors
+from tfderm.runtime.overlay import overlay
+
+if TYPE_CHECKING:
+    from tfderm.evaluation.evaluate import Evaluated
 
 
 def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
@@ -95,3 +99,40 @@ def _reliability(result: dict[str, Any]):
     lower.set(xlabel="confidence (largest probability, %)", ylabel="photographs")
     caption = "Accuracy by stated confidence in bins of equal width; on the dotted line confidence is what it says."
     return "reliability", "Calibration", caption, figure
+
+
+def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
+    """The examples, and below them what was predicted worst, each beside its class-activation map (Grad-CAM)."""
+    from matplotlib.cm import ScalarMappable
+
+    from tfderm.evaluation.evaluate import predict_outputs
+    from tfderm.models.class_activation import CLASS_ACTIVATION_MAP, with_class_activation_map
+    from tfderm.pipeline import load_images
+
+    predictions, target = evaluated.predictions, evaluated.run.recipe.image
+    what, chosen = examples(predictions)
+    rows = [*chosen, *worst]
+    records = [evaluated.records[row] for row in rows]
+    images = load_images(evaluated.corpus, records, target)
+    explained = with_class_activation_map(evaluated.model)
+    maps = predict_outputs(explained, evaluated.corpus, records, target, [CLASS_ACTIVATION_MAP])[CLASS_ACTIVATION_MAP]
+    columns = max(len(chosen), len(worst))
+    cell = 1.7
+    height = 2 * cell * target.image_size[0] / target.image_size[1] + 0.5
+    figure, axes = new_figure(cell * columns + 0.9, 2 * height + 0.4, 4, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for index, row in enumerate(rows):
+        below, column = divmod(index, len(chosen)) if index < len(chosen) else (1, index - len(chosen))
+        photograph, covered = axes[2 * below : 2 * below + 2, column]
+        show(photograph, images[index])
+        photograph.set_title(example_caption(predictions, row), fontsize=8)
+        show(covered, overlay(images[index], maps[index]))
+    scale = ScalarMappable(cmap="viridis")
+    scale.set_clim(0, 1)
+    colour_bar(figure, scale, axes, "speaks for the predicted class, 0 to 1")
+    caption = (
+        f"{what}, then the images predicted worst; below each what speaks for the predicted class: the last feature "
+        "maps weighted by the gradient of the class (Grad-CAM), as a share of the largest value in the image."
+    )
+    return "class_activation_maps", "Class-activation maps", caption, figure

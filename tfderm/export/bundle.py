@@ -14,6 +14,7 @@ import numpy as np
 from tfderm.contract import ModelContract
 from tfderm.errors import CheckFailed, InputError
 from tfderm.export.convert import convert
+from tfderm.export.explanation import explained
 from tfderm.export.golden import write_golden
 from tfderm.export.held_out import RunImages
 from tfderm.export.metadata import pack
@@ -25,6 +26,7 @@ from tfderm.export.quantize import (
     STATIC_SCHEMES,
     build_recipe,
     calibrate,
+    class_activation_ops,
     op_sensitivities,
     quantize,
     sensitive_ops,
@@ -42,19 +44,23 @@ _NAMED_OPS = 5
 _RECORDED_OPS = 20
 
 
-def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Path | str | None = None) -> Bundle:
+def export_bundle(
+    run: Run | Path | str, *, scheme: str = "float32", output: Path | str | None = None, explain: bool = False
+) -> Bundle:
     """Export a trained run as a bundle, or refuse.
 
     Args:
         run: the run or its folder.
         scheme: one of `SCHEMES`.
         output: folder of the bundle; by default RUN/bundles/SCHEME. An older bundle there is replaced only on success.
+        explain: classifiers only: also give a class-activation map with every answer.
 
     Returns:
         The bundle, verified.
 
     Raises:
-        InputError: unknown scheme, untrained run, data gone, or no representative images for a static scheme.
+        InputError: unknown scheme, untrained run, data gone, no representative images for a static scheme, or a model
+            that `explain` does not go with.
         CheckFailed: an operator is not built in, or the file is beyond its budget against Keras.
     """
     from tfderm.models import load
@@ -68,8 +74,11 @@ def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Pat
     metrics = run.path / "metrics.json"
     uncertainty = measure_uncertainty(model, images) if run.recipe.task == "severity" else {}
     contract = with_uncertainty(run.contract, uncertainty)
+    model = with_interval(model, contract)
+    if explain:
+        model, contract = explained(model, contract)
     return build_bundle(
-        with_interval(model, contract),
+        model,
         contract,
         scheme=scheme,
         output=Path(output) if output else run.path / "bundles" / scheme,
@@ -183,7 +192,7 @@ def _float_ops(scheme: str, graph: Graph, worst: Callable[[], dict[str, float]])
         yield ()
         return
     if scheme != "mixed":
-        yield tuple(severity_answer_ops(graph))
+        yield (*severity_answer_ops(graph), *class_activation_ops(graph))
     sensitive = tuple(sensitive_ops(graph))
     yield sensitive
     others = [op for op in worst() if op not in sensitive]

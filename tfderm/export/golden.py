@@ -22,6 +22,7 @@ TOLERANCES = {
         "interval": 0.05,
         "band": 0.0,
         "location_map": 2 / 256,
+        "class_activation_map": 0.05,
         "component": 0.05,
     },
 }
@@ -54,7 +55,7 @@ def write_golden(folder: Path, content: bytes, contract: ModelContract, scheme: 
         Image.fromarray(golden_image(index, (round(height * tall), round(width * wide)))).save(path)
         pixels = load(path, contract.image)
         answer, outputs = model(pixels), {}
-        jumps = _jumps(contract, answer, tolerances["severity"])
+        jumps = _jumps(contract, answer, tolerances)
         for output in contract.outputs:
             np.save(folder / f"{index}.{output.name}.npy", answer[output.name])
             tolerance = tolerances[output.kind] + jumps.get(output.kind, 0.0)
@@ -93,12 +94,19 @@ def _smooth(random: np.random.Generator, grid: tuple[int, int], image_size, low,
     return resize(values.astype(np.uint8), image_size).astype(np.int64)
 
 
-def _jumps(contract: ModelContract, answer: Mapping[str, np.ndarray], reach: float) -> dict[str, float]:
-    """What a score that a replay carries over a threshold between bands adds to the tolerances, by kind of output."""
+def _jumps(
+    contract: ModelContract, answer: Mapping[str, np.ndarray], tolerances: Mapping[str, float]
+) -> dict[str, float]:
+    """What a replay adds to the tolerances, by kind of output, where it may carry a score over a threshold between
+    bands, or make another class the most probable one.
+    """
+    if contract.outputs_of_kind("class_activation_map"):
+        second, first = np.sort(answer[contract.output("probabilities").name])[-2:]
+        return {"class_activation_map": 1.0} if first - second <= 2 * tolerances["probabilities"] else {}
     if not contract.outputs_of_kind("interval"):
         return {}
     score = answer[contract.output("severity").name].item()
-    if all(abs(score - threshold) > reach for _, threshold in SEVERITY_BANDS):
+    if all(abs(score - threshold) > tolerances["severity"] for _, threshold in SEVERITY_BANDS):
         return {}
     half_widths = contract.uncertainty["interval"]["half_widths"].values()
     return {"band": 1.0, "interval": max(half_widths) - min(half_widths)}

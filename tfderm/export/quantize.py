@@ -6,6 +6,7 @@ would need the Keras model. The image enters as uint8 in every scheme and output
 """
 
 import contextlib
+import functools
 import io
 import json
 import math
@@ -28,6 +29,7 @@ STATIC_SCHEMES = ("static_wi8_ai8", "mixed")
 MAX_CALIBRATION_IMAGES = 64
 
 _SMALL_WEIGHTS = 4096  # A dense layer below this costs nothing in float.
+_PRODUCTS = {"FULLY_CONNECTED", "BATCH_MATMUL"}
 _GATHERS = {"GATHER", "GATHER_ND"}
 _ON_PIXELS = {"REVERSE_V2", "CONCATENATION", "CAST", "MUL", "ADD", "SUB", "DIV"}  # mirrored and normalised
 
@@ -134,12 +136,7 @@ def sensitive_ops(graph: Graph) -> list[str]:
     the range of a sum or of a coordinate lose more than the budget.
     """
 
-    def is_layer(op: Op) -> bool:
-        if op.name in CONVOLUTIONS:
-            return True
-        constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
-        return op.name == "FULLY_CONNECTED" and any(math.prod(t.shape) > _SMALL_WEIGHTS for t in constants)
-
+    is_layer = functools.partial(_is_layer, graph)
     keep = graph.upstream(graph.outputs, is_layer)
     pixels = set(graph.inputs)
     for op in graph.ops:
@@ -154,7 +151,30 @@ def sensitive_ops(graph: Graph) -> list[str]:
         if inputs and op.name not in _GATHERS and not is_layer(op) and set(inputs) <= computed:
             coordinates.add(op)
             computed.update(op.outputs)
-    return [_name(graph, op) for op in graph.ops if op in keep | coordinates]
+    answers = class_activation_ops(graph)
+    return [_name(graph, op) for op in graph.ops if op in keep | coordinates or _name(graph, op) in answers]
+
+
+def _is_layer(graph: Graph, op: Op) -> bool:
+    """Whether an operator holds noteworthy weights."""
+    constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
+    large = any(math.prod(tensor.shape) > _SMALL_WEIGHTS for tensor in constants)
+    return op.name in CONVOLUTIONS or (op.name in _PRODUCTS and large)
+
+
+def class_activation_ops(graph: Graph) -> list[str]:
+    """Operators that lead from the probabilities to the class-activation map, by their output's name, but for those
+    with noteworthy weights; what is divided by its own largest value needs more than eight bits before. The softmax is
+    one of them, because ai-edge-quantizer 0.10 loses an output that it reads as float inside the graph. Empty for a
+    graph without such a map.
+    """
+    found = []
+    reached = {tensor for op in graph.ops if op.name == "TOPK_V2" for tensor in graph.variable_inputs(op)}
+    for op in graph.ops:
+        if reached.intersection(op.inputs + op.outputs):
+            reached.update(op.outputs)
+            found += [] if _is_layer(graph, op) else [_name(graph, op)]
+    return found
 
 
 def severity_answer_ops(graph: Graph) -> list[str]:

@@ -12,6 +12,7 @@ from tfderm.layers import AverageOverViews
 from tfderm.layers.mirrored_views import average_upright
 
 CLASS_ACTIVATION_MAP = "class_activation_map"
+"""Name of the output, and its kind in a contract."""
 
 _POOLING = (
     keras.layers.MaxPooling2D,
@@ -48,7 +49,8 @@ def with_class_activation_map(model, class_index=None):
     probabilities = model.output["probabilities"]
     num_classes = probabilities.shape[-1]
     if class_index is None:
-        logit = ops.one_hot(ops.argmax(probabilities, axis=-1), num_classes, dtype=keras.config.floatx())
+        first = ops.top_k(probabilities, 1)[1][:, 0]  # `argmax` of Keras has operators that LiteRT has not.
+        logit = ops.one_hot(first, num_classes, dtype=keras.config.floatx())
     elif 0 <= class_index < num_classes:
         logit = ops.zeros_like(probabilities) + ops.one_hot(class_index, num_classes, dtype=keras.config.floatx())
     else:
