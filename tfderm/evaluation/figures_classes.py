@@ -116,18 +116,18 @@ def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     images = load_images(evaluated.corpus, records, target)
     explained = with_class_activation_map(evaluated.model)
     maps = predict_outputs(explained, evaluated.corpus, records, target, [CLASS_ACTIVATION_MAP])[CLASS_ACTIVATION_MAP]
+    lines = [(index, column) for index, line in enumerate((chosen, worst)) for column in range(len(line))]
     columns = max(len(chosen), len(worst))
     cell = 1.7
     height = 2 * cell * target.image_size[0] / target.image_size[1] + 0.5
     figure, axes = new_figure(cell * columns + 0.9, 2 * height + 0.4, 4, columns)
     for axis in axes.flat:
         axis.set_axis_off()
-    for index, row in enumerate(rows):
-        below, column = divmod(index, len(chosen)) if index < len(chosen) else (1, index - len(chosen))
-        photograph, covered = axes[2 * below : 2 * below + 2, column]
-        show(photograph, images[index])
+    for (line, column), row, image, activation_map in zip(lines, rows, images, maps, strict=True):
+        photograph, covered = axes[2 * line : 2 * line + 2, column]
+        show(photograph, image)
         photograph.set_title(example_caption(predictions, row), fontsize=8)
-        show(covered, overlay(images[index], maps[index]))
+        show(covered, overlay(image, activation_map))
     scale = ScalarMappable(cmap="viridis")
     scale.set_clim(0, 1)
     colour_bar(figure, scale, axes, "speaks for the predicted class, 0 to 1")
