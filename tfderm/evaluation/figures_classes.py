@@ -1,5 +1,6 @@
 """Figures of a classification run: recalls, confusion matrix, calibration, and what speaks for the answers."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,15 +117,16 @@ def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     images = load_images(evaluated.corpus, records, target)
     explained = with_class_activation_map(evaluated.model)
     maps = predict_outputs(explained, evaluated.corpus, records, target, [CLASS_ACTIVATION_MAP])[CLASS_ACTIVATION_MAP]
-    lines = [(index, column) for index, line in enumerate((chosen, worst)) for column in range(len(line))]
-    columns = max(len(chosen), len(worst))
-    cell = 1.7
-    height = 2 * cell * target.image_size[0] / target.image_size[1] + 0.5
-    figure, axes = new_figure(cell * columns + 0.9, 2 * height + 0.4, 4, columns)
+    lines = math.ceil(len(chosen) / 2)
+    places = [*range(len(chosen)), *range(2 * lines, 2 * lines + len(worst))]  # Two to a line, the worst below.
+    cell = 2.0
+    height = cell * target.image_size[0] / target.image_size[1] + 0.4
+    count = math.ceil((places[-1] + 1) / 2)
+    figure, axes = new_figure(4 * cell + 0.9, count * height + 0.4, count, 4)
     for axis in axes.flat:
         axis.set_axis_off()
-    for (line, column), row, image, activation_map in zip(lines, rows, images, maps, strict=True):
-        photograph, covered = axes[2 * line : 2 * line + 2, column]
+    pairs = axes.reshape(-1, 2)[places]
+    for (photograph, covered), row, image, activation_map in zip(pairs, rows, images, maps, strict=True):
         show(photograph, image)
         photograph.set_title(example_caption(predictions, row), fontsize=8)
         show(covered, overlay(image, activation_map))
@@ -132,7 +134,7 @@ def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     scale.set_clim(0, 1)
     colour_bar(figure, scale, axes, "speaks for the predicted class, 0 to 1")
     caption = (
-        f"{what}, then the images predicted worst; below each what speaks for the predicted class: the last feature "
+        f"{what}, then the images predicted worst; beside each what speaks for the predicted class: the last feature "
         "maps weighted by the gradient of the class (Grad-CAM), as a share of the largest value in the image."
     )
     return "class_activation_maps", "Class-activation maps", caption, figure

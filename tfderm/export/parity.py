@@ -119,7 +119,9 @@ def compare(
     for name, kind in kinds.items():
         if kind == "class_activation_map":
             alike = _answered_alike(contract, reference, candidate)
-            outputs[name] = _differences(kind, reference[name][alike], candidate[name][alike], np.ones(alike.sum(), bool))
+            outputs[name] = _differences(
+                kind, reference[name][alike], candidate[name][alike], np.ones(alike.sum(), bool)
+            )
         if kind == "probabilities":
             outputs[name]["agreement_by_class"] = _agreement_by_class(
                 contract.labels, held_out.y_true, reference[name], candidate[name]
