@@ -33,8 +33,8 @@ def test_contract_describes_the_map():
 def test_bundle_maps_as_keras_does(scheme):
     bundle = exported("explained", scheme)
     checks = {check["name"]: check["passed"] for check in bundle.parity["checks"]}
-    name = "max abs difference" if scheme == "float32" else "overlap (IoU at 0.3)"
-    assert checks[f"class_activation_map {name}"]
+    name = "mean abs {} difference" if scheme == "float32" else "{} overlap (IoU at 0.3)"
+    assert checks[name.format("class_activation_map")]
     assert all(check["passed"] for check in replay_golden(load_bundle(bundle.path)))
     # By Keras: the kernel's column of the predicted class, on the maps before the average.
     model = case("classifier")[0]
@@ -82,7 +82,8 @@ def test_another_map_fails_parity():
         outputs["class_activation_map"] = outputs["class_activation_map"][:, ::-1]
 
     for parity in broken(mirror).values():
-        assert [check["name"][:20] for check in parity["checks"] if not check["passed"]] == ["class_activation_map"]
+        (check,) = (check for check in parity["checks"] if not check["passed"])
+        assert "class_activation_map" in check["name"]
 
 
 def test_maps_are_compared_where_both_name_the_same_class():
@@ -102,9 +103,9 @@ def test_a_golden_map_is_free_where_a_replay_may_name_another_class(tmp_path):
     twin, contract = explained(twin, case("classifier")[1])
     write_golden(tmp_path / "golden", convert(twin, contract), contract, "float32")
     entries = json.loads((tmp_path / "golden" / "index.json").read_text())["images"]
-    assert {entry["outputs"]["class_activation_map"]["tolerance"] for entry in entries} == {1.001}
+    assert {entry["outputs"]["class_activation_map"]["tolerance"] for entry in entries} == {1.05}
     entries = exported("explained", "float32").golden["images"]
-    assert {entry["outputs"]["class_activation_map"]["tolerance"] for entry in entries} == {0.001}
+    assert {entry["outputs"]["class_activation_map"]["tolerance"] for entry in entries} == {0.05}
 
 
 def test_a_severity_model_is_explained_by_its_location_maps():
