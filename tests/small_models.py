@@ -13,6 +13,7 @@ from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.contract import ImageInput, ModelContract, Output
 from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
+from tfderm.export.explanation import explained
 from tfderm.export.parity import HeldOut
 
 LABELS = ("pale", "red", "dark")
@@ -157,7 +158,11 @@ def named_images(images):
 
 @functools.cache
 def case(kind):
-    """(model, contract, held-out images, calibration images) of "classifier", "severity" or "components"."""
+    """(model, contract, held-out images, calibration images) of "classifier", "explained" (the same with its
+    class-activation map), "severity" or "components"."""
+    if kind == "explained":
+        model, contract, images, calibration = case("classifier")
+        return *explained(model, contract), images, calibration
     if kind == "classifier":
         images, labels = colour_images(128, (16, 16), seed=2)
         calibration = named_images(colour_images(32, (16, 16), seed=3)[0])

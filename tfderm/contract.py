@@ -52,13 +52,14 @@ class Output:
             transformer looks at), "transform" (its affine matrix, from -1..1 over that part to -1..1 over the image),
             "answered" (1 where the largest probability reaches `abstention.threshold` of the uncertainty, else 0),
             "set" (per class 1 where its probability reaches its threshold in `sets`, else 0), "unsuitable" (per check
-            of `suitability` 1 where the photograph is beyond the limit, else 0), "location_map", "component" (erythema,
-            induration, desquamation or area: a grade behind the severity), "boxes" (x, y, width, height; -1 pads) or
-            "scores" (-1 pads).
+            of `suitability` 1 where the photograph is beyond the limit, else 0), "location_map",
+            "class_activation_map" (what speaks for the most probable class, over the whole image), "component"
+            (erythema, induration, desquamation or area: a grade behind the severity), "boxes" (x, y, width, height;
+            -1 pads) or "scores" (-1 pads).
         shape: without the batch axis.
         range: smallest and largest meaningful value; clients clip to it.
         unit: e.g. "PASI region score" or "pixels"; empty for probabilities.
-        stride: of a location map: input pixels per cell.
+        stride: of a map: input pixels per cell; of a class-activation map, whose cells divide the image evenly, about.
     """
 
     name: str

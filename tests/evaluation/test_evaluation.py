@@ -108,13 +108,14 @@ def test_predictions_file(evaluated):
 
 
 def test_figures_exist_and_say_synthetic(evaluated):
-    _, _, run = evaluated
+    task, _, run = evaluated
     result = fabricated.metrics_of(run)
     assert result["synthetic"] is True
     assert "synthetic" in result["note"]
     files = {figure["file"] for figure in result["figures"]}
     assert files == {path.name for path in run.figures.iterdir()}
     assert {"training_curves.png", "examples.png", "largest_errors.png"} <= files
+    assert ("class_activation_maps.png" in files) == (task == "classification")
     for figure in result["figures"]:
         assert figure["title"].endswith("— synthetic data")
         with Image.open(run.figures / figure["file"]) as image:

@@ -1,4 +1,4 @@
-"""Every network with ImageNet weights goes through LiteRT with built-in operators and passes verification."""
+"""Every network with ImageNet weights goes through LiteRT, with its class-activation map, and passes verification."""
 
 import math
 
@@ -10,6 +10,7 @@ from small_models import LABELS, contract_of, held_out
 
 from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
+from tfderm.export.explanation import explained
 from tfderm.export.verify import verify_bundle
 from tfderm.models import ARCHITECTURES, SYSTEMS, create_model
 from tfderm.runtime.graph import Graph
@@ -57,8 +58,7 @@ def test_a_network_becomes_a_verified_bundle(name, tmp_path):
     probabilities = np.asarray(model(images, training=False)["probabilities"])
     assert probabilities.std(axis=0).max() > 1e-3  # Verifying a constant would show nothing.
     bundle = build_bundle(
-        model,
-        contract_of(model, LABELS),
+        *explained(model, contract_of(model, LABELS)),
         scheme="float32",
         output=tmp_path / "bundle",
         held_out=held_out(images, labels),

@@ -42,7 +42,7 @@ def client():
     return module
 
 
-@pytest.mark.parametrize("kind", ["classifier", "severity", "components"])
+@pytest.mark.parametrize("kind", ["classifier", "explained", "severity", "components"])
 @pytest.mark.parametrize("scheme", ["float32", "static_wi8_ai8"])
 def test_client_replays_a_bundle(kind, scheme):
     result = replay(exported(kind, scheme).path)
@@ -106,6 +106,7 @@ def test_schema_lists_exactly_the_fields_of_the_contract():
     assert set(written) == set(schema["required"])
     assert schema["properties"]["version"]["const"] == written["version"]
     assert schema["properties"]["image"]["properties"]["resize"]["const"] == written["image"]["resize"]
-    assert {output["kind"] for output in written["outputs"]} <= set(
+    outputs = [*written["outputs"], *case("explained")[1].to_json()["outputs"]]
+    assert {output["kind"] for output in outputs} <= set(
         schema["properties"]["outputs"]["items"]["properties"]["kind"]["enum"]
     )

@@ -15,6 +15,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument("run_folder", metavar="RUN", type=Path)
     parser.add_argument("--scheme", choices=SCHEMES, default="float32", help="default float32")
     parser.add_argument("-o", "--output", metavar="BUNDLE", type=Path, help="default RUN/bundles/SCHEME")
+    parser.add_argument("--explain", action="store_true", help="classifiers: also give a class-activation map")
     parser.set_defaults(run=run)
 
 
@@ -25,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     from tfderm.export import export_bundle
     from tfderm.export.parity import table
 
-    bundle = export_bundle(arguments.run_folder, scheme=arguments.scheme, output=arguments.output)
+    bundle = export_bundle(
+        arguments.run_folder, scheme=arguments.scheme, output=arguments.output, explain=arguments.explain
+    )
     print(table(bundle.parity))
     print(bundle.path)
     return 0

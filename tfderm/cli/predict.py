@@ -1,8 +1,10 @@
-"""`tfderm predict BUNDLE IMAGE...`: a score with its band, or a label with probabilities, and whether it is sure."""
+"""`tfderm predict BUNDLE IMAGE...`: a score with its band, or a label, whether it is sure, and what speaks for it."""
 
 import argparse
 import json
 from pathlib import Path
+
+from tfderm.errors import InputError
 
 
 def add_parser(subparsers) -> None:
@@ -11,16 +13,30 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument(
+        "--map",
+        dest="map_folder",
+        metavar="FOLDER",
+        type=Path,
+        help="write for every photograph a PNG, its class-activation map beside it (of a bundle exported --explain)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tfderm.runtime.predictor import Predictor
+    from tfderm.runtime.predictor import Predictor, interpret
     from tfderm.runtime.preprocess import decode
 
     predictor = Predictor(arguments.bundle)
-    answers = {str(path): predictor.answer(decode(path)) for path in arguments.images}
+    pictures = _pictures(predictor.contract, arguments) if arguments.map_folder else {}
+    answers = {}
+    for path in arguments.images:
+        image = decode(path)
+        outputs = predictor.predict(image)
+        answers[str(path)] = interpret(predictor.contract, outputs)
+        if path in pictures:
+            _write_picture(pictures[path], image, outputs, predictor.contract)
     if arguments.json:
         print(json.dumps(answers, indent=2))
         return 0
@@ -28,6 +44,28 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{path}: {_words(answer)}")
     print(predictor.contract.intended_use)
     return 0
+
+
+def _pictures(contract, arguments: argparse.Namespace) -> dict[Path, Path]:
+    """Photograph -> its PNG. Raises `InputError` where there are no maps, or two photographs would share a PNG."""
+    if not contract.outputs_of_kind("class_activation_map"):
+        raise InputError(f"{arguments.bundle} has no class-activation map; export it with --explain.")
+    pictures = {path: arguments.map_folder / f"{path.name}.png" for path in arguments.images}
+    for path in pictures:
+        if same := [other for other in pictures if other != path and other.name == path.name]:
+            raise InputError(f"{path} and {same[0]} would both be written as {pictures[path]}; give them one by one.")
+    return pictures
+
+
+def _write_picture(path: Path, image, outputs, contract) -> None:
+    from PIL import Image
+
+    from tfderm.files import atomic_path
+    from tfderm.runtime.overlay import side_by_side
+
+    activation_map = outputs[contract.output("class_activation_map").name]
+    with atomic_path(path) as temporary:
+        Image.fromarray(side_by_side(image, activation_map, contract.image)).save(temporary, "PNG")
 
 
 def _words(answer: dict) -> str:

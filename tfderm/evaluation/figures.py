@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tfderm.evaluation.evaluate import Evaluated
+    from tfderm.evaluation.predictions import Predictions
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 MODEL_COLOUR = "#0072B2"
@@ -36,6 +37,8 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
     drawn = [_training_curves(evaluated.run.path / "history.csv")]
     drawn += task.draw(evaluated.predictions, result)
     drawn += _photographs(evaluated, task)
+    if evaluated.predictions.task == "classification":
+        drawn.append(figures_classes.class_activation_maps(evaluated, largest_errors(evaluated.predictions)))
     return save_figures([item for item in drawn if item], result["synthetic"], folder)
 
 
@@ -93,8 +96,7 @@ def _training_curves(path: Path):
 
 def _photographs(evaluated: "Evaluated", task):
     """The task's examples, and what was predicted worst, with the model's location maps (paper 1, figure 8) if any."""
-    errors = image_errors(evaluated.predictions)
-    worst = np.argsort(-errors, kind="stable")[:_EXAMPLES]
+    worst = largest_errors(evaluated.predictions)
     maps = ""
     if _map_names(evaluated):
         maps = "; its location maps by stride laid over it. Dashed: lesion boxes of the data"
@@ -105,6 +107,11 @@ def _photographs(evaluated: "Evaluated", task):
         ("largest_errors", "Largest errors", "Images predicted worst", worst),
     ):
         yield name, title, f"{what}{maps}.", _photograph_figure(evaluated, rows, task.example_caption)
+
+
+def largest_errors(predictions: "Predictions") -> np.ndarray:
+    """Rows of the images predicted worst, the worst first."""
+    return np.argsort(-image_errors(predictions), kind="stable")[:_EXAMPLES]
 
 
 def _map_names(evaluated: "Evaluated") -> dict[str, int]:
@@ -143,10 +150,15 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
             )
             if index == 0:
                 axis.set_title(f"stride {stride}", fontsize=8)
+    colour_bar(figure, picture, axes, "lesion location, 0 to 1")
+    return figure
+
+
+def colour_bar(figure: "Figure", picture: Any, axes: np.ndarray, label: str) -> None:
+    """What the colours of a picture mean, beside the axes."""
     bar = figure.colorbar(picture, ax=axes, shrink=0.5, pad=0.01)
     bar.ax.tick_params(labelsize=7)
-    bar.set_label("lesion location, 0 to 1", fontsize=8)
-    return figure
+    bar.set_label(label, fontsize=8)
 
 
 def show(axis: "Axes", image: np.ndarray, **options) -> None:

@@ -1,13 +1,18 @@
-"""Figures of a classification run: recalls, confusion matrix, calibration, answers by how sure they are."""
+"""Figures of a classification run: recalls, confusion matrix, calibration, sureness, what speaks for the answers."""
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfderm.evaluation.figures import MODEL_COLOUR, new_figure, predictor_colours
+from tfderm.evaluation.figures import MODEL_COLOUR, colour_bar, new_figure, predictor_colours, show
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import image_errors
 from tfderm.metrics import logits_of, tempered
+from tfderm.runtime.overlay import overlay
+
+if TYPE_CHECKING:
+    from tfderm.evaluation.evaluate import Evaluated
 
 
 def draw(predictions: Predictions, result: dict[str, Any]) -> list[tuple]:
@@ -143,3 +148,41 @@ def _coverage(selective: dict[str, Any]):
 def _mark_cut_off(axis, selective: dict[str, Any], position: float) -> None:
     if selective["cut_off"]["threshold"] is not None:
         axis.axvline(position, color="#333333", lw=0.9, ls="--", label="cut-off")
+
+
+def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
+    """The examples, and below them what was predicted worst, each beside its class-activation map (Grad-CAM)."""
+    from matplotlib.cm import ScalarMappable
+
+    from tfderm.evaluation.evaluate import predict_outputs
+    from tfderm.models.class_activation import CLASS_ACTIVATION_MAP, with_class_activation_map
+    from tfderm.pipeline import load_images
+
+    predictions, target = evaluated.predictions, evaluated.run.recipe.image
+    what, chosen = examples(predictions)
+    rows = [*chosen, *worst]
+    records = [evaluated.records[row] for row in rows]
+    images = load_images(evaluated.corpus, records, target)
+    explained = with_class_activation_map(evaluated.model)
+    maps = predict_outputs(explained, evaluated.corpus, records, target, [CLASS_ACTIVATION_MAP])[CLASS_ACTIVATION_MAP]
+    lines = math.ceil(len(chosen) / 2)
+    places = [*range(len(chosen)), *range(2 * lines, 2 * lines + len(worst))]  # Two to a line, the worst below.
+    cell = 2.0
+    height = cell * target.image_size[0] / target.image_size[1] + 0.4
+    count = math.ceil((places[-1] + 1) / 2)
+    figure, axes = new_figure(4 * cell + 0.9, count * height + 0.4, count, 4)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    pairs = axes.reshape(-1, 2)[places]
+    for (photograph, covered), row, image, activation_map in zip(pairs, rows, images, maps, strict=True):
+        show(photograph, image)
+        photograph.set_title(example_caption(predictions, row), fontsize=8)
+        show(covered, overlay(image, activation_map))
+    scale = ScalarMappable(cmap="viridis")
+    scale.set_clim(0, 1)
+    colour_bar(figure, scale, axes, "speaks for the predicted class, 0 to 1")
+    caption = (
+        f"{what}, then the images predicted worst; beside each what speaks for the predicted class: the last feature "
+        "maps weighted by the gradient of the class (Grad-CAM), as a share of the largest value in the image."
+    )
+    return "class_activation_maps", "Class-activation maps", caption, figure

@@ -14,6 +14,7 @@ import numpy as np
 from tfderm.contract import ANSWERS, ModelContract
 from tfderm.errors import CheckFailed, InputError
 from tfderm.export.convert import convert
+from tfderm.export.explanation import explained
 from tfderm.export.golden import write_golden
 from tfderm.export.held_out import RunImages
 from tfderm.export.metadata import pack
@@ -26,8 +27,10 @@ from tfderm.export.quantize import (
     answer_ops,
     build_recipe,
     calibrate,
+    class_activation_ops,
     op_sensitivities,
     quantize,
+    sampling_ops,
     sensitive_ops,
 )
 from tfderm.export.uncertainty import SUBSPACE_FILE, measure_uncertainty, with_answers, with_uncertainty
@@ -43,19 +46,23 @@ _NAMED_OPS = 5
 _RECORDED_OPS = 20
 
 
-def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Path | str | None = None) -> Bundle:
+def export_bundle(
+    run: Run | Path | str, *, scheme: str = "float32", output: Path | str | None = None, explain: bool = False
+) -> Bundle:
     """Export a trained run as a bundle, or refuse.
 
     Args:
         run: the run or its folder.
         scheme: one of `SCHEMES`.
         output: folder of the bundle; by default RUN/bundles/SCHEME. An older bundle there is replaced only on success.
+        explain: classifiers only: also give a class-activation map with every answer.
 
     Returns:
         The bundle, verified.
 
     Raises:
-        InputError: unknown scheme, untrained run, data gone, or no representative images for a static scheme.
+        InputError: unknown scheme, untrained run, data gone, no representative images for a static scheme, or a model
+            that `explain` does not go with.
         CheckFailed: an operator is not built in, or the file is beyond its budget against Keras.
     """
     from tfderm.models import load
@@ -69,6 +76,8 @@ def export_bundle(run: Run | Path | str, *, scheme: str = "float32", output: Pat
     metrics = run.path / "metrics.json"
     uncertainty, subspace = measure_uncertainty(model, images)
     contract = with_uncertainty(run.contract, uncertainty)
+    if explain:
+        model, contract = explained(model, contract)
     return build_bundle(
         with_answers(model, contract, subspace),
         contract,
@@ -191,12 +200,13 @@ def _float_ops(
     scheme: str, graph: Graph, answers: Sequence[str], worst: Callable[[], dict[str, float]]
 ) -> Iterator[tuple[str, ...]]:
     """Operators to leave in float, attempt by attempt; sensitivities are measured only once the cheap ones failed."""
-    answering = () if scheme == "float32" else tuple(answer_ops(graph, answers))
+    kept = [*answer_ops(graph, answers), *class_activation_ops(graph), *sampling_ops(graph)]
+    kept = () if scheme == "float32" else tuple(dict.fromkeys(kept))
     if scheme != "mixed":
-        yield answering
+        yield kept
     if scheme not in STATIC_SCHEMES:
         return
-    sensitive = tuple(dict.fromkeys([*answering, *sensitive_ops(graph)]))
+    sensitive = tuple(dict.fromkeys([*kept, *sensitive_ops(graph)]))
     yield sensitive
     others = [op for op in worst() if op not in sensitive]
     for share in _WORST_SHARES:

@@ -17,13 +17,16 @@ from tfderm.runtime.preprocess import load, resize
 _WHOLE = ("band", "answered", "set", "unsuitable")
 
 TOLERANCES = {
-    "float": FLOAT32_TOLERANCES | {"interval": ANSWER_TOLERANCE} | dict.fromkeys(_WHOLE, 0.0),
+    "float": FLOAT32_TOLERANCES
+    | {"interval": ANSWER_TOLERANCE, "class_activation_map": 0.05}
+    | dict.fromkeys(_WHOLE, 0.0),
     "int8": dict.fromkeys(_WHOLE, 0.0)
     | {
         "probabilities": 2 / 256,
         "severity": 0.05,
         "interval": 0.05,
         "location_map": 2 / 256,
+        "class_activation_map": 0.05,
         "component": 0.05,
     },
 }
@@ -113,4 +116,6 @@ def _jumps(
         if contract.outputs_of_kind("set"):
             thresholds = list(contract.uncertainty["sets"]["thresholds"].values())
             jumps["set"] = float(np.any(np.abs(probabilities - thresholds) <= reach))
+        second, first = np.sort(probabilities)[-2:]  # Another class may become the most probable one.
+        jumps["class_activation_map"] = float(first - second <= 2 * reach)
     return jumps

@@ -25,6 +25,12 @@ FLOAT32_TOLERANCES = {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1
 
 Outputs without bounds have the larger one: the sums behind them, and so what rounding does to them, are larger."""
 
+CLASS_ACTIVATION_TOLERANCE = 1e-3
+"""Mean absolute difference of class-activation maps in float32, a quarter of an 8-bit shade of what is looked at.
+
+The largest difference has no bound: a map is divided by its own largest value, and where next to nothing speaks for the
+class, that value is rounding."""
+
 ANSWER_TOLERANCE = 1e-3
 """PASI points by which an interval may miss the one that follows from the score beside it: float32 rounding."""
 
@@ -38,6 +44,7 @@ ACCURACY_DROP = 0.01
 RECALL_DROP = 0.03
 COMPONENT_BUDGET = 0.10  # Mean abs difference of a component, in grades, which people give in whole steps.
 DISTINCT_VALUES = 17
+MAPS = ("location_map", "class_activation_map")
 MAP_THRESHOLD = 0.3
 MAP_OVERLAP = 0.95
 MAP_STEP = 1 - MAP_OVERLAP  # A cell that crosses the threshold by no more is no difference: its map may be one cell.
@@ -91,11 +98,12 @@ def compare(
 ) -> dict[str, Any]:
     """Judge a `.tflite` against the Keras model it was made from.
 
-    float32 is held to `FLOAT32_TOLERANCES`. Every other scheme is held to what matters: the drop of the task's metric,
-    agreement, overlap of location maps, and a tenth of a grade for severity components. Interval and band, which jump
-    at the thresholds, are in every scheme held to what follows from the candidate's own score, and so are a
-    classifier's sureness and set; they and its suitability are also to be the same as Keras' on nearly all images, and
-    a confidence that crosses the threshold must lie no farther from it than confidences differ. A value that is not
+    float32 is held to `FLOAT32_TOLERANCES` and `CLASS_ACTIVATION_TOLERANCE`. Every other scheme is held to what
+    matters: the drop of the task's metric, agreement, overlap of maps, and a tenth of a grade for severity components.
+    Interval and band, which jump at the thresholds, are in every scheme held to what follows from the candidate's own
+    score, and so are a classifier's sureness and set; they and its suitability are also to be the same as Keras' on
+    nearly all images, and a confidence that crosses the threshold must lie no farther from it than confidences differ.
+    Class-activation maps are held to Keras' on the images for which both name the same class. A value that is not
     finite fails.
 
     Args:
@@ -113,6 +121,11 @@ def compare(
         name: _differences(kind, reference[name], candidate[name], held_out.lesions) for name, kind in kinds.items()
     }
     for name, kind in kinds.items():
+        if kind == "class_activation_map":
+            alike = _answered_alike(contract, reference, candidate)
+            outputs[name] = _differences(
+                kind, reference[name][alike], candidate[name][alike], np.ones(alike.sum(), bool)
+            )
         if kind == "probabilities":
             outputs[name]["agreement_by_class"] = _agreement_by_class(
                 contract.labels, held_out.y_true, reference[name], candidate[name]
@@ -135,10 +148,14 @@ def compare(
                 for name, kind in kinds.items()
                 if kind in FLOAT32_TOLERANCES
             ]
+            for name, kind in kinds.items():
+                if kind == "class_activation_map":
+                    difference = outputs[name]["mean_difference"]
+                    checks.append(_check(f"mean abs {name} difference", difference, "<=", CLASS_ACTIVATION_TOLERANCE))
         else:
             checks += task_checks
             for name, kind in kinds.items():
-                if kind == "location_map" and outputs[name]["overlap_images"]:
+                if kind in MAPS and outputs[name]["overlap_images"]:
                     checks.append(
                         _check(f"{name} overlap (IoU at {MAP_THRESHOLD})", outputs[name]["overlap"], ">=", MAP_OVERLAP)
                     )
@@ -188,8 +205,11 @@ def _check(name: str, value: float, comparison: str, limit: float) -> dict[str, 
 
 def _differences(kind: str, reference: np.ndarray, candidate: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
     difference = np.abs(np.nan_to_num(candidate, posinf=1e30, neginf=-1e30) - reference)
-    values = {"max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
-    if kind == "location_map":
+    values = {
+        "max_difference": float(difference.max(initial=0)),
+        "mean_difference": float(difference.sum() / max(difference.size, 1)),
+    }
+    if kind in MAPS:
         axes = tuple(range(1, reference.ndim))
         a = reference >= MAP_THRESHOLD
         b = np.where(difference <= MAP_STEP, a, candidate >= MAP_THRESHOLD)
@@ -199,6 +219,12 @@ def _differences(kind: str, reference: np.ndarray, candidate: np.ndarray, lesion
         values["overlap_images"] = int(counted.sum())
         values["overlap"] = float(overlap.mean()) if counted.any() else None
     return values
+
+
+def _answered_alike(contract: ModelContract, reference: Outputs, candidate: Outputs) -> np.ndarray:
+    """(N,) bool: where both name the same class. The maps of two classes are not to be compared."""
+    name = contract.output("probabilities").name
+    return reference[name].argmax(axis=1) == candidate[name].argmax(axis=1)
 
 
 def _missed(contract: ModelContract, candidate: Outputs) -> float:

@@ -6,6 +6,7 @@ would need the Keras model. The image enters as uint8 in every scheme and output
 """
 
 import contextlib
+import functools
 import io
 import json
 import math
@@ -28,6 +29,7 @@ STATIC_SCHEMES = ("static_wi8_ai8", "mixed")
 MAX_CALIBRATION_IMAGES = 64
 
 _SMALL_WEIGHTS = 4096  # A dense layer below this costs nothing in float.
+_PRODUCTS = {"FULLY_CONNECTED", "BATCH_MATMUL"}
 _GATHERS = {"GATHER", "GATHER_ND"}
 _ON_PIXELS = {"REVERSE_V2", "CONCATENATION", "CAST", "MUL", "ADD", "SUB", "DIV"}  # mirrored and normalised
 
@@ -129,32 +131,63 @@ def sensitive_ops(graph: Graph) -> list[str]:
 
     These are the pixels' mirroring and normalisation, whose constants would be rounded to 8 bits; the operators
     between the last convolutions and the outputs (products with a location map, its sums, means and maxima, the
-    combination of scores, softmax); and sampling coordinates: what the indices of a gather depend on, and the
-    interpolation weights computed from the same coordinates. None of them holds noteworthy arithmetic; eight bits over
-    the range of a sum or of a coordinate lose more than the budget.
+    combination of scores, softmax); and what places are sampled. None of them holds noteworthy arithmetic; eight bits
+    over the range of a sum or of a coordinate lose more than the budget.
     """
-
-    def is_layer(op: Op) -> bool:
-        if op.name in CONVOLUTIONS:
-            return True
-        constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
-        return op.name == "FULLY_CONNECTED" and any(math.prod(t.shape) > _SMALL_WEIGHTS for t in constants)
-
+    is_layer = functools.partial(_is_layer, graph)
     keep = graph.upstream(graph.outputs, is_layer)
     pixels = set(graph.inputs)
     for op in graph.ops:
         if op.name in _ON_PIXELS and set(graph.variable_inputs(op)) <= pixels:
             keep.add(op)
             pixels.update(op.outputs)
+    names = {*class_activation_ops(graph), *sampling_ops(graph)}
+    return [_name(graph, op) for op in graph.ops if op in keep or _name(graph, op) in names]
+
+
+def sampling_ops(graph: Graph) -> list[str]:
+    """Operators that compute where an image is sampled, by their output's name: what the indices of a gather depend on,
+    back to noteworthy weights, and the interpolation weights computed from the same coordinates. In eight bits the
+    places would move by pixels. Empty for a graph that samples nothing.
+    """
+
+    def weighty(op: Op) -> bool:
+        return op.name in LINEAR and _has_many_weights(graph, op)
+
     gathers = [op for op in graph.ops if op.name in _GATHERS]
-    coordinates = graph.upstream(tuple(op.inputs[1] for op in gathers), is_layer)
-    computed = {tensor for op in coordinates for tensor in op.outputs}
+    found = graph.upstream(tuple(op.inputs[1] for op in gathers), weighty)
+    computed = {tensor for op in found for tensor in op.outputs}
     for op in graph.ops:
         inputs = graph.variable_inputs(op)
-        if inputs and op.name not in _GATHERS and not is_layer(op) and set(inputs) <= computed:
-            coordinates.add(op)
+        if inputs and op.name not in _GATHERS and not weighty(op) and set(inputs) <= computed:
+            found.add(op)
             computed.update(op.outputs)
-    return [_name(graph, op) for op in graph.ops if op in keep | coordinates]
+    return [_name(graph, op) for op in graph.ops if op in found]
+
+
+def _is_layer(graph: Graph, op: Op) -> bool:
+    """Whether an operator holds noteworthy weights."""
+    return op.name in CONVOLUTIONS or (op.name in _PRODUCTS and _has_many_weights(graph, op))
+
+
+def _has_many_weights(graph: Graph, op: Op) -> bool:
+    constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
+    return any(math.prod(tensor.shape) > _SMALL_WEIGHTS for tensor in constants)
+
+
+def class_activation_ops(graph: Graph) -> list[str]:
+    """Operators that lead from the probabilities to the class-activation map, by their output's name, but for those
+    with noteworthy weights; what is divided by its own largest value needs more than eight bits before. The softmax is
+    one of them, because ai-edge-quantizer 0.10 loses an output that it reads as float inside the graph. Empty for a
+    graph without such a map.
+    """
+    found = []
+    reached = {tensor for op in graph.ops if op.name == "TOPK_V2" for tensor in graph.variable_inputs(op)}
+    for op in graph.ops:
+        if reached.intersection(op.inputs + op.outputs):
+            reached.update(op.outputs)
+            found += [] if _is_layer(graph, op) else [_name(graph, op)]
+    return found
 
 
 def answer_ops(graph: Graph, answers: Sequence[str]) -> list[str]:

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from tfderm.errors import InputError
+from tfderm.export.explanation import explained
 from tfderm.export.held_out import RunImages
 from tfderm.export.parity import compare, keras_outputs, litert_outputs
 from tfderm.export.uncertainty import SUBSPACE_FILE, with_answers, with_uncertainty
 from tfderm.metrics import PrincipalSubspace
+from tfderm.models.class_activation import CLASS_ACTIVATION_MAP
 from tfderm.run import Run
 from tfderm.runtime.bundle import Bundle, load_bundle
 from tfderm.runtime.replay import replay_golden
@@ -59,12 +61,15 @@ def enclosing_run(bundle: Bundle) -> Run | None:
 def _compare(bundle: Bundle, run: Run, data: str | Path | None) -> dict[str, Any]:
     from tfderm.models import load
 
-    if with_uncertainty(run.contract, dict(bundle.contract.uncertainty)) != bundle.contract:
+    contract = with_uncertainty(run.contract, dict(bundle.contract.uncertainty))
+    model = load(run.model_path)
+    if bundle.contract.outputs_of_kind(CLASS_ACTIVATION_MAP):
+        model, contract = explained(model, contract)
+    if contract != bundle.contract:
         raise InputError(f"{bundle.path} was not exported from {run.path}: their contracts differ; give its own --run.")
     held_out = RunImages.open(run, data).held_out()
     path = bundle.path / SUBSPACE_FILE
-    subspace = PrincipalSubspace.load(path) if path.is_file() else None
-    model = with_answers(load(run.model_path), bundle.contract, subspace)
+    model = with_answers(model, contract, PrincipalSubspace.load(path) if path.is_file() else None)
     reference = keras_outputs(model, held_out.batches())
     candidate = litert_outputs(bundle.model_path.read_bytes(), bundle.contract, held_out.batches())
     return compare(bundle.contract, bundle.scheme, reference, candidate, held_out)

@@ -49,3 +49,9 @@ class AverageOverViews(keras.layers.Layer):
 
     def compute_output_shape(self, features_shape):
         return None, *features_shape[1:]  # JAX cannot divide a batch of unknown size by four.
+
+
+def average_upright(maps):
+    """Mean over the views that `MirroredViews` made of maps (4 B, H, W, C), each turned back: (B, H, W, C)."""
+    views = ops.reshape(maps, (len(_AXES), -1, *maps.shape[1:]))
+    return sum(ops.flip(views[view], axis) if axis else views[view] for view, axis in enumerate(_AXES)) / len(_AXES)
