@@ -82,6 +82,8 @@ def _words(answer: dict) -> str:
     words = f"{answer['name']} {answer['probability']:.1%} ({others})"
     if "set" in answer:
         words += f"; {answer['set_level']:.0%} set: {', '.join(answer['set']) or 'none of these'}"
+    if "advice" in answer:
+        words += f"; {answer['advice']}"
     if answer.get("unsuitable"):
         return f"unsuitable image: {', '.join(answer['unsuitable'])}; otherwise {words}"
     return words if answer.get("sure", True) else f"not sure: {words}"

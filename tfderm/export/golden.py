@@ -18,7 +18,7 @@ _WHOLE = ("band", "answered", "set", "unsuitable")
 
 TOLERANCES = {
     "float": FLOAT32_TOLERANCES
-    | {"interval": ANSWER_TOLERANCE, "class_activation_map": 0.05}
+    | {"interval": ANSWER_TOLERANCE, "class_activation_map": 0.05, "area_of_interest": 2.0}
     | dict.fromkeys(_WHOLE, 0.0),
     "int8": dict.fromkeys(_WHOLE, 0.0)
     | {
@@ -27,6 +27,9 @@ TOLERANCES = {
         "interval": 0.05,
         "location_map": 2 / 256,
         "class_activation_map": 0.05,
+        "glimpse": 2 / 256,
+        "transform": 0.02,
+        "area_of_interest": 32.0,
         "component": 0.05,
     },
 }

@@ -20,10 +20,20 @@ from tfderm.metrics import (
 from tfderm.metrics.conformal import BANDS, predicted_bands
 from tfderm.runtime.predictor import LiteRTModel
 
-FLOAT32_TOLERANCES = {"probabilities": 1e-4, "severity": 1e-3, "location_map": 1e-4, "component": 1e-3}
+FLOAT32_TOLERANCES = {
+    "probabilities": 1e-4,
+    "glimpse": 1e-4,
+    "severity": 1e-3,
+    "location_map": 1e-4,
+    "transform": 1e-4,
+    "component": 1e-3,
+}
 """Largest absolute difference by kind of output (severity in PASI points, components in grades).
 
 Outputs without bounds have the larger one: the sums behind them, and so what rounding does to them, are larger."""
+
+FOLLOWING = ("area_of_interest",)
+"""Kinds of outputs that are not compared, being large: they follow from the image and another output."""
 
 CLASS_ACTIVATION_TOLERANCE = 1e-3
 """Mean absolute difference of class-activation maps in float32, a quarter of an 8-bit shade of what is looked at.
@@ -43,6 +53,7 @@ TOP1_AGREEMENT = 0.98
 ACCURACY_DROP = 0.01
 RECALL_DROP = 0.03
 COMPONENT_BUDGET = 0.10  # Mean abs difference of a component, in grades, which people give in whole steps.
+AREA_SHIFT = 0.05  # Of its own size, by which the corners of an area of interest may be moved in the mean.
 DISTINCT_VALUES = 17
 MAPS = ("location_map", "class_activation_map")
 MAP_THRESHOLD = 0.3
@@ -74,22 +85,24 @@ class HeldOut:
 
 
 def keras_outputs(model: keras.Model, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs of the Keras model, (N, ...) float32 by name."""
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in model.output}
+    """Outputs of the Keras model but for `FOLLOWING`, (N, ...) float32 by name."""
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in model.output if name not in FOLLOWING}
     for images in batches:
-        for name, values in model.predict_on_batch(images).items():
-            rows[name].append(np.asarray(values, dtype=np.float32))
+        answer = model.predict_on_batch(images)
+        for name in rows:
+            rows[name].append(np.asarray(answer[name], dtype=np.float32))
     return {name: np.concatenate(values) for name, values in rows.items()}
 
 
 def litert_outputs(content: bytes, contract: ModelContract, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs of a `.tflite`, (N, ...) float32 by name."""
+    """Outputs of a `.tflite` but for `FOLLOWING`, (N, ...) float32 by name."""
     model = LiteRTModel(content, contract, num_threads=2)
-    rows: dict[str, list[np.ndarray]] = {output.name: [] for output in contract.outputs}
+    rows: dict[str, list[np.ndarray]] = {o.name: [] for o in contract.outputs if o.kind not in FOLLOWING}
     for images in batches:
         for image in images:
-            for name, values in model(image).items():
-                rows[name].append(values)
+            answer = model(image)
+            for name in rows:
+                rows[name].append(answer[name])
     return {name: np.stack(values) for name, values in rows.items()}
 
 
@@ -116,7 +129,7 @@ def compare(
     Returns:
         The content of parity.json.
     """
-    kinds = {output.name: output.kind for output in contract.outputs}
+    kinds = {output.name: output.kind for output in contract.outputs if output.kind not in FOLLOWING}
     outputs = {
         name: _differences(kind, reference[name], candidate[name], held_out.lesions) for name, kind in kinds.items()
     }
@@ -159,6 +172,9 @@ def compare(
                     checks.append(
                         _check(f"{name} overlap (IoU at {MAP_THRESHOLD})", outputs[name]["overlap"], ">=", MAP_OVERLAP)
                     )
+                elif kind == "transform":
+                    moved = _corners_moved(reference[name], candidate[name])
+                    checks.append(_check("mean shift of the area's corners, of its size", moved, "<=", AREA_SHIFT))
                 elif kind == "component":
                     difference = outputs[name]["mean_difference"]
                     checks.append(_check(f"mean abs {name} difference", difference, "<=", COMPONENT_BUDGET))
@@ -264,6 +280,14 @@ def _answer_checks(
         error = float(np.abs(after - before).max())
         checks.append(_check(f"{output.name}: farthest change from the threshold", farthest, "<=", error))
     return checks
+
+
+def _corners_moved(reference: np.ndarray, candidate: np.ndarray) -> float:
+    """Mean distance between the corners of two areas of interest, as a share of the first's size."""
+    corners = np.array([[x, y, 1] for x in (-1, 1) for y in (-1, 1)]).T
+    distance = np.linalg.norm((candidate - reference) @ corners, axis=1)
+    size = 2 * np.sqrt(np.abs(np.linalg.det(reference[:, :, :2])))
+    return float(np.mean(distance / np.maximum(size[:, None], 1e-6)))
 
 
 def _severity(contract, reference, candidate, held_out):

@@ -28,6 +28,7 @@ SCHEMES = ("float32", "float16", "dynamic_wi8_afp32", "weight_only_wi8_afp32", "
 STATIC_SCHEMES = ("static_wi8_ai8", "mixed")
 MAX_CALIBRATION_IMAGES = 64
 
+_SMALL_SHARE = 1e-3  # Of the multiplications: an operator below this costs nothing in float.
 _SMALL_WEIGHTS = 4096  # A dense layer below this costs nothing in float.
 _PRODUCTS = {"FULLY_CONNECTED", "BATCH_MATMUL"}
 _GATHERS = {"GATHER", "GATHER_ND"}
@@ -147,12 +148,12 @@ def sensitive_ops(graph: Graph) -> list[str]:
 
 def sampling_ops(graph: Graph) -> list[str]:
     """Operators that compute where an image is sampled, by their output's name: what the indices of a gather depend on,
-    back to noteworthy weights, and the interpolation weights computed from the same coordinates. In eight bits the
+    back to noteworthy arithmetic, and the interpolation weights computed from the same coordinates. In eight bits the
     places would move by pixels. Empty for a graph that samples nothing.
     """
 
     def weighty(op: Op) -> bool:
-        return op.name in LINEAR and _has_many_weights(graph, op)
+        return op.name in LINEAR and graph.macs(op) > _SMALL_SHARE * graph.total_macs
 
     gathers = [op for op in graph.ops if op.name in _GATHERS]
     found = graph.upstream(tuple(op.inputs[1] for op in gathers), weighty)
@@ -167,12 +168,9 @@ def sampling_ops(graph: Graph) -> list[str]:
 
 def _is_layer(graph: Graph, op: Op) -> bool:
     """Whether an operator holds noteworthy weights."""
-    return op.name in CONVOLUTIONS or (op.name in _PRODUCTS and _has_many_weights(graph, op))
-
-
-def _has_many_weights(graph: Graph, op: Op) -> bool:
     constants = [graph.tensors[tensor] for tensor in op.inputs if graph.tensors[tensor].constant]
-    return any(math.prod(tensor.shape) > _SMALL_WEIGHTS for tensor in constants)
+    large = any(math.prod(tensor.shape) > _SMALL_WEIGHTS for tensor in constants)
+    return op.name in CONVOLUTIONS or (op.name in _PRODUCTS and large)
 
 
 def class_activation_ops(graph: Graph) -> list[str]:

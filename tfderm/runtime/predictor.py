@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from tfderm.clinical.taxonomy import URGENCIES
 from tfderm.contract import ModelContract
 from tfderm.errors import InputError
 from tfderm.runtime.bundle import Bundle, load_bundle
@@ -96,8 +97,8 @@ class Predictor:
         Returns:
             Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
             "interval_level"} and {"components": name -> grade, "composed_severity": (E + I + D) * A of these}.
-            Classification: {"label", "name", "probability", "probabilities"}, and where the model has one {"set":
-            possible labels, "set_level"}, {"unsuitable": reasons in words, none for a suitable photograph} and
+            Classification: {"label", "name", "probability", "probabilities"}, where the label is ranked {"urgency",
+            "advice"}, and where the model has one {"set": possible labels, "set_level"}, {"unsuitable": reasons in words, none for a suitable photograph} and
             {"sure": whether the probability suffices and the photograph is suitable}.
         """
         return interpret(self.contract, self.predict(image))
@@ -131,6 +132,9 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
         "probability": float(probabilities.max()),
         "probabilities": {key: float(value) for key, value in zip(contract.labels, probabilities, strict=True)},
     }
+    if label in contract.urgency:
+        level = contract.urgency[label]
+        answer |= {"urgency": level, "advice": URGENCIES[level]}
     for output in contract.outputs_of_kind("set"):
         members = zip(contract.labels, outputs[output.name], strict=True)
         answer["set"] = [key for key, member in members if member > 0.5]
