@@ -16,6 +16,9 @@ def add_parser(subparsers) -> None:
     parser.add_argument("recipe", metavar="RECIPE")
     parser.add_argument("--data", metavar="SRC", help="manifest CSV or folder (default: the recipe's own data)")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default runs/RECIPE-reproduction")
+    parser.add_argument(
+        "--pretraining", metavar="SRC", help="other images that rows begin with which begin with a pretraining"
+    )
     add_initial(parser, "start the rows that have RECIPE's network from this run's weights, the others from fresh ones")
     parser.add_argument(
         "--quick", action="store_true", help="small networks and images, fewer folds, one job per core: minutes"
@@ -27,9 +30,10 @@ def add_parser(subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from tfderm.cli.backend import start_keras
-    from tfderm.recipes import get_effects, get_tables
+    from tfderm.recipes import get_effects, get_printed, get_tables
 
-    tables, effects = get_tables(arguments.recipe, arguments.quick), get_effects(arguments.recipe)
+    tables = get_tables(arguments.recipe, arguments.quick, arguments.data)
+    effects, printed = get_effects(arguments.recipe), get_printed(arguments.recipe)
     start_keras()
     import json
     import os
@@ -40,8 +44,16 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output or Path("runs") / f"{arguments.recipe}-reproduction{quick}"
     if arguments.jobs is None:
         arguments.jobs = (os.cpu_count() or 1) if arguments.quick else 1
-    options = {"data": arguments.data, "output": output, "initial": arguments.initial, "jobs": arguments.jobs}
-    result = reproduce(tables, effects, **options)
+    result = reproduce(
+        tables,
+        effects,
+        printed,
+        data=arguments.data,
+        pretraining=arguments.pretraining,
+        output=output,
+        initial=arguments.initial,
+        jobs=arguments.jobs,
+    )
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:

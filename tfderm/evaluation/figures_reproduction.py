@@ -1,32 +1,61 @@
-"""Figures 3 to 8 of paper 1, drawn from a reproduction."""
+"""Figures of a reproduction: 3 to 8 of paper 1 for scores; for classes what the papers print of them."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tfderm import datasets
+from tfderm.evaluation import figures_classes
 from tfderm.evaluation.figures import new_figure, save_figures, show
 from tfderm.evaluation.figures_severity import distribution, errors_by_range, mae_by_range
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import score
+from tfderm.files import read_json
 from tfderm.pipeline import load_images, location_maps
 from tfderm.pipeline.input_pipeline import scaled_boxes
 from tfderm.run import Run
 
+_OF_ALL_FOLDS = ("recalls", "confusion_matrix")
+_OF_FIRST_FOLD = ("areas_of_interest.png", "confidences.png", "accuracy_coverage.png", "class_activation_maps.png")
 
-def draw_reproduction(predictions: Predictions, run: Run, synthetic: bool, folder: Path) -> list[dict[str, str]]:
+
+def draw_reproduction(
+    predictions: Predictions, runs: Mapping[str, Run], own: str, synthetic: bool, folder: Path
+) -> list[dict[str, str]]:
     """Draw into `folder`.
 
     Args:
         predictions: of the paper's own method, with those of its table 1 as baselines.
-        run: a fold of the paper's own method, for its photographs and location maps.
+        runs: of every row a fold, for its photographs, maps and training.
+        own: name of the row of the paper's own method.
         synthetic: whether the photographs were rendered.
         folder: receives the PNG files.
 
     Returns:
         For each figure in the paper's order `file`, `title` and `caption`.
     """
+    draw = _draw_classes if predictions.task == "classification" else _draw_severity
+    return draw(predictions, runs, own, synthetic, folder)
+
+
+def _draw_classes(predictions, runs, own, synthetic, folder):
+    """All folds' recalls and confusion matrix; of first folds how they trained, and what the model looked at."""
+    of_folds = figures_classes.draw(predictions, score(predictions, runs[own].recipe.seed))
+    entries = save_figures([item for item in of_folds if item[0] in _OF_ALL_FOLDS], synthetic, folder)
+    for name, run in runs.items():
+        drawn = {figure["file"]: figure for figure in read_json(run.path / "metrics.json")["figures"]}
+        for file in ("training_curves.png", *(_OF_FIRST_FOLD if name == own else ())):
+            if file in drawn:
+                copied = f"{name.replace(':', '-')}_{file}"
+                shutil.copy(run.figures / file, folder / copied)
+                entries.append({**drawn[file], "file": copied, "title": f"{name}: {drawn[file]['title']}"})
+    return entries
+
+
+def _draw_severity(predictions, runs, own, synthetic, folder):
+    run = runs[own]
     numbered = [
         (3, _ground_truth_maps(run)),
         (4, distribution(predictions)),

@@ -11,10 +11,19 @@ import numpy as np
 
 from tfderm import datasets
 from tfderm.datasets.corpus import Corpus
+from tfderm.errors import InputError
 from tfderm.evaluation.cross_validate import cross_validate, pooled_predictions
 from tfderm.evaluation.figures_reproduction import draw_reproduction
 from tfderm.evaluation.folds import Fold, folds_of, run_folds
 from tfderm.evaluation.predictions import Predictions
+from tfderm.evaluation.reproduction_tables import (
+    baseline_parts,
+    beginning,
+    class_parts,
+    photographs,
+    training_record,
+    training_rows,
+)
 from tfderm.evaluation.scores import LEVEL, REPEATS, Metric, score, task_metrics
 from tfderm.evaluation.wording import format_interval, format_value, text_table, verdict
 from tfderm.files import atomic_folder, write_json, write_text
@@ -29,8 +38,10 @@ Effects = Mapping[str, tuple[str, str]]
 def reproduce(
     tables: Tables,
     effects: Effects,
+    printed: Mapping[str, Mapping] | None = None,
     *,
     data: str | None = None,
+    pretraining: str | None = None,
     output: Path | str,
     initial: Path | None = None,
     jobs: int = 1,
@@ -43,7 +54,9 @@ def reproduce(
         tables: title -> method -> recipe, as `tfderm.recipes.get_tables` gives them. The last row that the first table
             and another share is the paper's own method, which every other row is compared with.
         effects: change of method -> names of two recipes, with it and without it, as `tfderm.recipes.get_effects`.
+        printed: what the paper prints besides, as `tfderm.recipes.get_printed` gives it.
         data: source of data as `tfderm.datasets.load` takes it; by default the recipes'.
+        pretraining: source of data on which rows that begin with a pretraining begin, in place of the recipe's own.
         output: receives `rows/RECIPE/fold-N`, `figures/`, `reproduction.json` and `reproduction.md`.
         initial: a run whose weights the rows with the network of the paper's own method start from; the others start
             from fresh ones.
@@ -51,18 +64,22 @@ def reproduce(
 
     Returns:
         The content of `reproduction.json`: `rows`, per recipe its `claim`, `image_size`, the `mean` and `sd` over the
-        folds, the metrics of all held-out images `pooled`, and `difference`, the paper's method minus that row, paired,
-        with a 95 % interval over resampled patients; `effects`, per change of method and metric what the change adds in
+        folds, the metrics of all held-out images `pooled`, `difference`, the paper's method minus that row, paired,
+        with a 95 % interval over resampled patients, `beginning`, what it began from, and for classes `training`, how
+        it trained; `effects`, per change of method and metric what the change adds in
         each of `folds`, and the mean over them with such an interval.
 
     Raises:
-        InputError: as `cross_validate`; `initial` was trained on patients of the data.
+        InputError: as `cross_validate`; `initial` was trained on patients of the data; or `pretraining` is given where
+            no row begins with one.
     """
     output = Path(output)
     own = _own_method(tables)
     rows = {recipe.name: recipe for table in tables.values() for recipe in table.values()}
     corpus = datasets.load(data or rows[own].data)
     rows = {name: datasets.with_labels(recipe, corpus) for name, recipe in rows.items()}
+    if pretraining:
+        rows = _pretrained_on(pretraining, rows)
     options = {
         name: {
             "data": data,
@@ -98,6 +115,12 @@ def reproduce(
                 "pooled": scores["model"] if name == own else scores["baselines"][name],
                 "difference": None if name == own else scores["differences"][name],
                 "without_extremes": summary["pooled"].get("without_extremes", {}).get("model"),
+                "baselines": {
+                    name: {"baseline": baseline, "difference": summary["pooled"]["differences"][baseline][name]}
+                    for name, baseline in summary["pooled"]["better_baseline"].items()
+                },
+                "beginning": beginning(rows[name]),
+                "training": training_record(folds[name]) if rows[name].task == "classification" else None,
             }
             for name, summary in summaries.items()
         },
@@ -115,10 +138,27 @@ def reproduce(
     }
     with atomic_folder(output / "figures") as folder:
         compared = replace(pooled[own], baselines=beside)
-        result["figures"] = draw_reproduction(compared, folds[own][0].run, result["synthetic"], folder)
+        runs = {name: row[0].run for name, row in folds.items()}
+        result["figures"] = draw_reproduction(compared, runs, own, result["synthetic"], folder)
+    if rows[own].task == "classification":
+        result |= {
+            "labels": list(rows[own].labels),
+            "photographs": photographs(folds[own][0].run),
+            "confusion_matrix": scores["confusion_matrix"],
+            "printed": printed or {},
+        }
     write_json(output / "reproduction.json", result)
     write_text(output / "reproduction.md", _markdown(result, metrics))
     return result
+
+
+def _pretrained_on(source: str, rows: Mapping[str, Recipe]) -> dict[str, Recipe]:
+    if not any(recipe.pretraining for recipe in rows.values()):
+        raise InputError("No row of these tables begins with a pretraining; leave out --pretraining.")
+    return {
+        name: replace(recipe, pretraining=replace(recipe.pretraining, data=source)) if recipe.pretraining else recipe
+        for name, recipe in rows.items()
+    }
 
 
 def _own_method(tables: Tables) -> str:
@@ -206,11 +246,16 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
         )
     for title, table in result["tables"].items():
         parts += [f"## {title}", text_table(*_rows(result, metrics, table), markdown=True)]
+        if "photographs" in result:
+            parts.append(text_table(*training_rows(result, table), markdown=True))
     parts.append(
         "Mean ± standard deviation over the folds. Difference: the paper's own method minus the row, on all held-out "
         "photographs together, with a 95 % interval over resampled patients; it does not contain the variation from "
         "training anew."
     )
+    parts += baseline_parts(result, metrics)
+    if "photographs" in result:
+        parts += class_parts(result)
     parts += [
         "## What each change adds",
         text_table(*_effect_rows(result, metrics), markdown=True),

@@ -6,6 +6,8 @@ from keras import ops
 _MAP_ROWS = 32  # at most: fine enough to point with, coarse enough that a cell sees what surrounds it
 _FILTERS = 32  # of each stage; the last two convolutions have twice as many
 _UNITS = 64
+_DROPOUT = 0.2
+_SHARPNESS = 8.0
 
 
 def affine_localization(image_shape, output_size):
@@ -22,39 +24,38 @@ def affine_localization(image_shape, output_size):
     """
     image, maps = _convolutions(image_shape, output_size)
     tensor = keras.layers.Dense(_UNITS, activation="relu", name="dense")(keras.layers.Flatten(name="flatten")(maps))
-    tensor = keras.layers.Dense(
-        6,
-        kernel_initializer="zeros",
-        bias_initializer=lambda shape, dtype: ops.cast([1, 0, 0, 0, 1, 0], dtype),
-        dtype=keras.config.floatx(),
-        name="numbers",
-    )(tensor)
-    transform = keras.layers.Reshape((2, 3), dtype=keras.config.floatx(), name="transform")(tensor)
+    precise = keras.config.floatx()
+    tensor = keras.layers.Dense(6, kernel_initializer="zeros", dtype=precise, name="numbers")(tensor)
+    tensor = keras.layers.Rescaling(1.0, [1, 0, 0, 0, 1, 0], dtype=precise, name="from_identity")(tensor)
+    transform = keras.layers.Reshape((2, 3), dtype=precise, name="transform")(tensor)
     return keras.Model(image, {"transform": transform}, name="affine_localization")
 
 
-def attention_localization(image_shape, output_size):
-    """The box that has the mean and the spread of an attention over the image.
+def attention_localization(image_shape, output_size, num_classes):
+    """The box round what a small network recognises at a glimpse, when it is taught the class of the whole image.
 
-    Convolutions give every place a number, a softmax over all places makes an attention of them, and
-    `AttentionTransform` looks at where that lies. A box found so is never empty, never leaves the image, and moves with
-    what it shows. `glimpse`, the mean of the maps under the attention, is to be taught the class, as in attention-based
-    multiple instance learning (Ilse et al., ICML 2018): then the attention learns where the class shows before the
-    network behind it can read what is sampled there.
+    The network takes of each map the largest value anywhere and tells the classes from these by one layer, which it
+    calls `recognises`. The same layer, applied to every place, gives that place's scores (a class-activation map, Zhou
+    et al., CVPR 2016), and `AttentionTransform` looks at where a class stands out. No gradient flows through the box:
+    it cannot run away, and does not depend on what the network behind it can read yet. A global view that picks what a
+    local one reads is that of Shen et al., Medical Image Analysis 2021.
 
     Args:
         image_shape: height, width, channels.
         output_size: height, width in pixels of the area of interest; it is never a smaller part of the image.
+        num_classes: that the glimpse is to tell.
 
     Returns:
-        `keras.Model`: (B, *image_shape) float to `transform` (B, 2, 3) and `glimpse` (B, features).
+        `keras.Model`: (B, *image_shape) float to `transform` (B, 2, 3) and `glimpse` (B, num_classes), logits.
     """
     image, maps = _convolutions(image_shape, output_size)
     precise = keras.config.floatx()
-    evidence = keras.layers.Conv2D(1, 1, kernel_initializer="zeros", dtype=precise, name="evidence")(maps)
+    recognises = keras.layers.Dense(num_classes, kernel_initializer="zeros", dtype=precise, name="recognises")
+    strongest = keras.layers.GlobalMaxPooling2D(name="strongest")(maps)
+    glimpse = recognises(keras.layers.Dropout(_DROPOUT, name="strongest_dropout")(strongest))
     smallest = [min(1.0, output / side) for output, side in zip(output_size, image_shape, strict=False)]
-    found = AttentionTransform(smallest, dtype=precise, name="attention")(evidence, maps)
-    return keras.Model(image, found, name="attention_localization")
+    transform = AttentionTransform(smallest, dtype=precise, name="transform")(recognises(maps))
+    return keras.Model(image, {"transform": transform, "glimpse": glimpse}, name="attention_localization")
 
 
 def _convolutions(image_shape, output_size):
@@ -80,55 +81,52 @@ def _convolution(tensor, filters, name):
 
 @keras.saving.register_keras_serializable("tfderm")
 class AttentionTransform(keras.layers.Layer):
-    """Affine transform to the box round an attention over an image.
+    """Affine transform to the box round the places of an image where a class stands out.
 
-    The attention is the softmax of the evidence over all places; its focus, in proportion to its square, leaves out the
-    faint rest that lies everywhere. Per axis, with the focus' mean m and standard deviation s in coordinates from -1 to
-    1, the box has the centre m and the half length sqrt(f^2 + (1 - f^2) 3 s^2), f the smallest one allowed: an even
-    attention, whose s is 1 / sqrt(3), gives the whole image, one to a single place the smallest box. A box that would
-    leave the image is moved inside.
+    A place's evidence is by how much its largest score exceeds the mean of its scores; the attention is the softmax of
+    8 times the evidence over all places. Per axis, with the attention's mean m and standard deviation s in coordinates
+    from -1 to 1, the box has the centre m and the half length sqrt(f^2 + (1 - f^2) 3 s^2), f the smallest one allowed:
+    an even attention, whose s is 1 / sqrt(3), gives the whole image, one to a single place the smallest box. A box that
+    would leave the image is moved inside. No gradient flows to the scores.
 
     Args:
         smallest: height and width of the smallest box, as shares of the image's, in (0, 1].
 
     Call arguments:
-        evidence: (B, h, w, 1) float.
-        maps: (B, h, w, C) float.
+        scores: (B, h, w, num_classes) float.
 
     Returns:
-        `transform` (B, 2, 3), as `tfderm.layers.affine_grid` takes it, and `glimpse` (B, C), the mean of `maps` under
-        the attention.
+        (B, 2, 3), as `tfderm.layers.spatial_transformer.affine_grid` takes it.
     """
 
     def __init__(self, smallest, **kwargs):
         super().__init__(**kwargs)
         self.smallest = tuple(smallest)
 
-    def call(self, evidence, maps):
-        height, width = evidence.shape[1:3]
-        evidence = ops.reshape(evidence, (-1, height * width))
-        maps = ops.reshape(maps, (-1, height * width, maps.shape[-1]))
-        glimpse = ops.sum(maps * ops.softmax(evidence)[:, :, None], axis=1)
-        focus = ops.reshape(ops.softmax(2 * evidence), (-1, height, width))
-        centre_y, half_y = self._interval(ops.sum(focus, axis=2), self.smallest[0])
-        centre_x, half_x = self._interval(ops.sum(focus, axis=1), self.smallest[1])
+    def call(self, scores):
+        height, width = scores.shape[1:3]
+        scores = ops.stop_gradient(scores)
+        evidence = ops.reshape(ops.max(scores, axis=-1) - ops.mean(scores, axis=-1), (-1, height * width))
+        attention = ops.reshape(ops.softmax(_SHARPNESS * evidence), (-1, height, width))
+        centre_y, half_y = self._interval(ops.sum(attention, axis=2), self.smallest[0])
+        centre_x, half_x = self._interval(ops.sum(attention, axis=1), self.smallest[1])
         nothing = ops.zeros_like(half_x)
         rows = ops.stack([half_x, nothing, centre_x], axis=1), ops.stack([nothing, half_y, centre_y], axis=1)
-        return {"transform": ops.stack(rows, axis=1), "glimpse": glimpse}
+        return ops.stack(rows, axis=1)
 
     def _interval(self, share, smallest):
-        """Centre and half length (B,) of the box along an axis, from the focus' shares (B, cells) along it."""
+        """Centre and half length (B,) of the box along an axis, from the attention's shares (B, cells) along it."""
         cells = share.shape[1]
         edge = 1 - 1 / cells
         places = ops.cast(ops.linspace(-edge, edge, cells) if cells > 1 else ops.zeros(1), share.dtype)
         mean = ops.sum(share * places, axis=1)
-        # Within a cell the focus is even: its own variance is a third of its half length squared.
+        # Within a cell the attention is even: its own variance is a third of its half length squared.
         variance = ops.sum(share * (places - mean[:, None]) ** 2, axis=1) + 1 / (3 * cells**2)
         half = ops.minimum(ops.sqrt(smallest**2 + (1 - smallest**2) * 3 * variance), 1.0)
         return ops.clip(mean, half - 1, 1 - half), half
 
-    def compute_output_shape(self, evidence_shape, maps_shape):
-        return {"transform": (evidence_shape[0], 2, 3), "glimpse": (maps_shape[0], maps_shape[-1])}
+    def compute_output_shape(self, scores_shape):
+        return scores_shape[0], 2, 3
 
     def get_config(self):
         return {**super().get_config(), "smallest": list(self.smallest)}

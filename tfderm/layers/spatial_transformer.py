@@ -4,10 +4,9 @@ import keras
 from keras import ops
 
 from tfderm.errors import InputError
-from tfderm.layers.localization import affine_localization, attention_localization
+from tfderm.layers.localization import affine_localization
 
 PADDINGS = ("zeros", "border")
-LOCALIZATIONS = {"affine": affine_localization, "attention": attention_localization}
 
 
 @keras.saving.register_keras_serializable("tfderm")
@@ -15,21 +14,19 @@ class SpatialTransformer(keras.layers.Layer):
     """Look at an image, choose an affine part of it, and sample that part: its area of interest.
 
     Two things go wrong in training (paper 2, sections 2 and 4): the part leaves the image, until all that is sampled is
-    black; and it becomes the same part of every image. `outside_penalty` pulls back what leaves; `zoom_penalty` pulls
-    towards the image's own resolution, beyond which zooming shows nothing more. While training with `keras.Model.fit`,
-    three metrics tell: `outside`, share of the sampled points outside the image; `zoom`, length of the area by that of
-    the image, the geometric mean of both axes; `zoom_spread` and `shift_spread`, standard deviation over the batch of
-    zoom and of centre (of half the image's sides), 0 for a transformer that looks everywhere alike.
+    black; and it becomes the same part of every image. `outside_penalty` pulls back what leaves. While training with
+    `keras.Model.fit`, metrics tell of both: `outside`, share of the sampled points outside the image; `zoom`, length of
+    the area by that of the image, the geometric mean of both axes; `zoom_spread` and `shift_spread`, standard deviation
+    over the batch of zoom and of centre (in half images), 0 for a transformer that looks everywhere alike.
 
     Args:
         output_size: height, width in pixels of what is sampled.
-        localization: "affine" or "attention" (`tfderm.layers.localization`), or a Keras layer from the image to a dict
-            with `transform` (B, 2, 3).
+        localization: a Keras layer or model from the image to a dict with `transform` (B, 2, 3), as
+            `tfderm.layers.localization` makes them; by default `affine_localization`. It is the identity before
+            training.
         padding: what lies outside: "zeros", or "border", the image's nearest pixel.
         align_corners: as in `affine_grid`.
         outside_penalty: weight in the loss of the mean squared distance by which sampled points lie outside.
-        zoom_penalty: weight in the loss of the lengths of the area of interest beyond those that show it at the image's
-            own resolution, summed over both axes, in shares of the image's.
 
     Call arguments:
         image: (B, H, W, C) float.
@@ -40,65 +37,54 @@ class SpatialTransformer(keras.layers.Layer):
         in the area of interest, coordinates from -1 to 1; and what else the localisation gives.
 
     Raises:
-        InputError: an unknown localisation or padding.
+        InputError: an unknown padding.
 
     Reference:
         Jaderberg et al., Spatial Transformer Networks, NeurIPS 2015; Lunding Jensen and Knudsen Brun (paper 2).
 
     Example:
-        >>> seen = SpatialTransformer((210, 315), "attention")(image)["area_of_interest"]
+        >>> seen = SpatialTransformer((210, 315), outside_penalty=1.0)(image)["area_of_interest"]
     """
 
     def __init__(
         self,
         output_size,
-        localization="affine",
+        localization=None,
         padding="zeros",
         align_corners=False,
         outside_penalty=0.0,
-        zoom_penalty=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         _check_padding(padding)
-        if isinstance(localization, str) and localization not in LOCALIZATIONS:
-            raise InputError(
-                f"`localization` must be one of {', '.join(LOCALIZATIONS)}, or a layer. Received: {localization!r}"
-            )
         self.output_size = tuple(output_size)
         self.localization = localization
         self.padding = padding
         self.align_corners = align_corners
         self.outside_penalty = outside_penalty
-        self.zoom_penalty = zoom_penalty
         self._figures = {name: keras.metrics.Mean(name) for name in ("outside", "zoom", "zoom_spread", "shift_spread")}
 
     def build(self, image_shape):
-        if isinstance(self.localization, str):
-            self._network = LOCALIZATIONS[self.localization](tuple(image_shape[1:]), self.output_size)
+        if self.localization is None:
+            self._network = affine_localization(tuple(image_shape[1:]), self.output_size)
         else:
             self._network = self.localization
-            if not self._network.built:
-                self._network.build(image_shape)
 
     def call(self, image, training=False):
         found = self._network(image, training=training)
         transform = ops.cast(found["transform"], "float32")
         grid = affine_grid(transform, self.output_size, self.align_corners)
         if training:
-            self._watch(transform, grid, image.shape[1:3])
+            self._watch(transform, grid)
         area = grid_sample(image, grid, self.padding, self.align_corners)
         return {**found, "area_of_interest": area, "transform": transform}
 
-    def _watch(self, transform, grid, image_size):
+    def _watch(self, transform, grid):
         """Penalties and figures of a batch."""
         distance = ops.relu(ops.abs(grid) - 1)
         lengths = ops.sqrt(ops.sum(transform[:, :, :2] ** 2, axis=1) + keras.config.epsilon())  # of x and y axis
-        own = [output / side for output, side in zip(self.output_size, image_size, strict=True)]
         if self.outside_penalty:
             self.add_loss(self.outside_penalty * ops.mean(ops.sum(distance**2, axis=-1)))
-        if self.zoom_penalty:
-            self.add_loss(self.zoom_penalty * ops.mean(ops.sum(ops.relu(lengths - ops.stack(own[::-1])), axis=1)))
         zoom = ops.sqrt(ops.prod(lengths, axis=1))
         figures = {
             "outside": ops.mean(ops.cast(ops.any(distance > 0, axis=-1), "float32")),
@@ -114,20 +100,19 @@ class SpatialTransformer(keras.layers.Layer):
         return {**self._network.compute_output_shape(image_shape), "area_of_interest": area}
 
     def get_config(self):
-        own = self.localization
+        own = self.localization and keras.saving.serialize_keras_object(self.localization)
         return {
             **super().get_config(),
             "output_size": list(self.output_size),
-            "localization": own if isinstance(own, str) else keras.saving.serialize_keras_object(own),
+            "localization": own,
             "padding": self.padding,
             "align_corners": self.align_corners,
             "outside_penalty": self.outside_penalty,
-            "zoom_penalty": self.zoom_penalty,
         }
 
     @classmethod
     def from_config(cls, config):
-        if not isinstance(config["localization"], str):
+        if config["localization"]:
             config = {**config, "localization": keras.saving.deserialize_keras_object(config["localization"])}
         return cls(**config)
 

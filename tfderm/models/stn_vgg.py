@@ -2,14 +2,16 @@
 
 import keras
 
+from tfderm.errors import InputError
 from tfderm.layers import SpatialTransformer
+from tfderm.layers.localization import affine_localization, attention_localization
 from tfderm.models.backbones import IMAGENET_MEAN, IMAGENET_STD
 from tfderm.models.convolution import convolution
 from tfderm.models.normalization import image_input, normalize
 
 _STAGES = ((2, 64), (2, 64), (3, 128), (3, 256))  # convolutions and their channels; 2x2 maxima after each stage
 _UNITS = (2048, 2048)
-_GLIMPSE_DROPOUT = 0.2
+_LOCALIZATIONS = ("affine", "attention", None)
 
 
 def stn_vgg(
@@ -18,7 +20,6 @@ def stn_vgg(
     output_size=(210, 315),
     localization="attention",
     outside_penalty=1.0,
-    zoom_penalty=0.6,
     width=1.0,
     dropout=0.5,
     weight_decay=0.0,
@@ -29,10 +30,9 @@ def stn_vgg(
         image_size: height, width in pixels; the paper's is 630, 945.
         num_classes: number of outputs.
         output_size: height, width in pixels of the area of interest.
-        localization: "affine" or "attention", as `tfderm.layers.SpatialTransformer` takes it; None for the whole
+        localization: "affine" (the paper's) or "attention", as in `tfderm.layers.localization`; None for the whole
             photograph made small, without a transformer.
-        outside_penalty: as in `SpatialTransformer`.
-        zoom_penalty: likewise.
+        outside_penalty: as in `tfderm.layers.SpatialTransformer`.
         width: factor of all channels and units.
         dropout: rate after each of the two fully connected layers; the paper gives none.
         weight_decay: coefficient of the gradient weight_decay * w on every convolution kernel, added to the loss as L2.
@@ -41,8 +41,15 @@ def stn_vgg(
         Functional model: `image` (B, height, width, 3) uint8 RGB to `probabilities` (B, num_classes), and with a
         transformer `area_of_interest` (B, *output_size, 3), RGB 0..255, and `transform` (B, 2, 3), as
         `SpatialTransformer` gives it, for people to look at. An attention has `glimpse` (B, num_classes) too,
-        probabilities by what it saw of the whole photograph, which teach it where to look.
+        probabilities by what it recognised in the whole photograph.
+
+    Raises:
+        InputError: no such localisation.
     """
+    if localization not in _LOCALIZATIONS:
+        raise InputError(
+            f"`localization` must be one of {', '.join(map(str, _LOCALIZATIONS))}. Received: {localization!r}"
+        )
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     precise = keras.config.floatx()  # coordinates and answers, whatever precision the convolutions compute in
 
@@ -52,14 +59,16 @@ def stn_vgg(
         shrink = [side // output for side, output in zip(image_size, output_size, strict=True)]
         tensor = keras.layers.AveragePooling2D(shrink, name="shrink")(normalize(image))
     else:
-        seen = SpatialTransformer(
-            output_size,
-            localization,
-            outside_penalty=outside_penalty,
-            zoom_penalty=zoom_penalty,
-            dtype=precise,
-            name="spatial_transformer",
-        )(normalize(image))
+        shape = (*image_size, 3)
+        network = (
+            attention_localization(shape, output_size, num_classes)
+            if localization == "attention"
+            else affine_localization(shape, output_size)
+        )
+        transformer = SpatialTransformer(
+            output_size, network, outside_penalty=outside_penalty, dtype=precise, name="spatial_transformer"
+        )
+        seen = transformer(normalize(image))
         tensor = seen["area_of_interest"]
         in_colours = keras.layers.Rescaling(
             [255 * s for s in IMAGENET_STD], [255 * m for m in IMAGENET_MEAN], dtype=precise, name="area_of_interest"
@@ -69,8 +78,7 @@ def stn_vgg(
             "transform": keras.layers.Identity(dtype=precise, name="transform")(seen["transform"]),
         }
         if "glimpse" in seen:
-            head = keras.layers.Dense(num_classes, activation="softmax", dtype=precise, name="glimpse")
-            outputs["glimpse"] = head(keras.layers.Dropout(_GLIMPSE_DROPOUT, name="glimpse_dropout")(seen["glimpse"]))
+            outputs["glimpse"] = keras.layers.Softmax(dtype=precise, name="glimpse")(seen["glimpse"])
     for stage, (convolutions, channels) in enumerate(_STAGES, start=1):
         for layer in range(1, convolutions + 1):
             tensor = convolution(tensor, int(width * channels), 3, name=f"conv{stage}_{layer}", regularizer=regularizer)

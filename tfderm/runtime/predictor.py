@@ -98,8 +98,9 @@ class Predictor:
             Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
             "interval_level"} and {"components": name -> grade, "composed_severity": (E + I + D) * A of these}.
             Classification: {"label", "name", "probability", "probabilities"}, where the label is ranked {"urgency",
-            "advice"}, and where the model has one {"set": possible labels, "set_level"}, {"unsuitable": reasons in words, none for a suitable photograph} and
-            {"sure": whether the probability suffices and the photograph is suitable}.
+            "advice"}, and where the model has one {"set": possible labels, "set_level"}, {"unsuitable": reasons in
+            words, none for a suitable photograph} and {"sure": whether the probability suffices and the photograph is
+            suitable}.
         """
         return interpret(self.contract, self.predict(image))
 

@@ -51,6 +51,11 @@ class StopTraining(keras.callbacks.Callback):
         self.model.stop_training = True
 
 
+def only_in_training(model: keras.Model) -> set[str]:
+    """Names of figures that Keras logs of a validation although layers measure them while training alone."""
+    return {f"val_{metric.name}" for layer in model.layers for metric in layer.metrics}
+
+
 class ProgressBar(keras.callbacks.Callback):
     """Steps of an epoch on stderr, with the loss and the time the whole run still needs."""
 
@@ -82,7 +87,7 @@ class ProgressBar(keras.callbacks.Callback):
         figures = "  ".join(
             f"{name} {float(value):.3f}"
             for name, value in logs.items()
-            if not {"location", "auxiliary"} & set(name.split("_"))
+            if not {"location", "auxiliary"} & set(name.split("_")) and name not in only_in_training(self.model)
         )
         print(
             f"epoch {self._epoch + 1}/{self._epochs}  {figures}  {seconds:.0f} s, about {remaining:.0f} s to go",

@@ -13,7 +13,7 @@ from tfderm.files import write_csv
 from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.recipe import Recipe
 from tfderm.run import Run
-from tfderm.training.callbacks import ProgressBar, StopTraining
+from tfderm.training.callbacks import ProgressBar, StopTraining, only_in_training
 from tfderm.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tfderm.training.interrupt import deferred_interrupt
 from tfderm.training.objective import compile_model
@@ -92,7 +92,7 @@ def _epoch(model, training, validation, epoch, epochs, steps, interrupt) -> dict
     ).history
     if stop.reason is not None:
         raise stop.reason
-    figures = {name: float(values[-1]) for name, values in history.items()}
+    figures = {name: float(values[-1]) for name, values in history.items() if name not in only_in_training(model)}
     return {"epoch": epoch + 1, **figures, "seconds": round(time.monotonic() - began, 3)}
 
 
