@@ -13,6 +13,7 @@ from tfderm.datasets.blind import blind_test_of
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
+from tfderm.evaluation.area_of_interest import area_report
 from tfderm.evaluation.components import component_report
 from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.location import location_report
@@ -95,6 +96,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         maps = {output.stride: outputs[output.name] for output in run.contract.outputs_of_kind("location_map")}
         if located := location_report(maps, corpus, records, run.recipe.image, run.recipe.seed):
             details["location"] = located
+        for output in run.contract.outputs_of_kind("transform"):
+            details["area_of_interest"] = area_report(outputs[output.name], records, run.recipe.image, run.recipe.seed)
         if run.recipe.task == "classification" and (validation := of_split["validation"]):
             probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
             calibration = Calibration(

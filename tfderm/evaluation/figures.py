@@ -39,6 +39,8 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
     drawn += _photographs(evaluated, task)
     if evaluated.predictions.task == "classification":
         drawn.append(figures_classes.class_activation_maps(evaluated, largest_errors(evaluated.predictions)))
+        if "area_of_interest" in result:
+            drawn.append(figures_classes.areas_of_interest(evaluated, largest_errors(evaluated.predictions)))
     return save_figures([item for item in drawn if item], result["synthetic"], folder)
 
 

@@ -186,3 +186,38 @@ def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
         "maps weighted by the gradient of the class (Grad-CAM), as a share of the largest value in the image."
     )
     return "class_activation_maps", "Class-activation maps", caption, figure
+
+
+def areas_of_interest(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
+    """The examples and what was predicted worst, each beside its area of interest with the matrix (paper 2, fig. 1)."""
+    from tfderm.evaluation.evaluate import predict_outputs
+    from tfderm.pipeline import load_images
+
+    predictions, target = evaluated.predictions, evaluated.run.recipe.image
+    _, chosen = examples(predictions)
+    rows = [*chosen, *worst]
+    records = [evaluated.records[row] for row in rows]
+    images = load_images(evaluated.corpus, records, target)
+    seen = predict_outputs(evaluated.model, evaluated.corpus, records, target, ["area_of_interest", "transform"])
+    figure, axes = new_figure(9.6, 1.75 * math.ceil(len(rows) / 2) + 0.4, math.ceil(len(rows) / 2), 4)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    height, width = target.image_size
+    for place, row in enumerate(rows):
+        left, right = axes[place // 2, 2 * (place % 2) : 2 * (place % 2) + 2]
+        transform = seen["transform"][place]
+        show(left, images[place])
+        left.set_title(example_caption(predictions, row), fontsize=8)
+        corners = transform @ np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], [1, 1, 1, 1, 1]])
+        outline = (corners + 1) / 2 * [[width], [height]] - 0.5  # The picture's pixel centres lie at whole numbers.
+        left.plot(*outline, color="black", lw=2.4)
+        left.plot(*outline, color="white", lw=1.2)
+        left.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+        show(right, seen["area_of_interest"][place].clip(0, 255).astype(np.uint8))
+        numbers = "\n".join("  ".join(f"{value:+.2f}" for value in line) for line in transform)
+        right.set_title(numbers, fontsize=7, family="monospace")
+    caption = (
+        "Photographs with the outline of the area of interest, and that area as the network sees it, under its matrix: "
+        "zoom, skew and shift along x and y. First of each class the photograph of middling difficulty, then the worst."
+    )
+    return "areas_of_interest", "Areas of interest", caption, figure

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfderm.evaluation.area_of_interest import area_sentence
 from tfderm.evaluation.components import COMPONENT_ERROR, COMPOSED_DIFFERENCE
 from tfderm.evaluation.location import CORRELATION
 from tfderm.evaluation.scores import LEVEL, Metric, task_metrics
@@ -99,6 +100,8 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     if relative and relative["low"] is not None:
         value, low, high = (f"{100 * (relative[key] - 1):+.0f}" for key in ("value", "low", "high"))
         sentences.append(f"Against the constant predictor the error changes by {value} % ({low} to {high}).")
+    if area := result.get("area_of_interest"):
+        sentences.append(area_sentence(area))
     return sentences + [sentence for sentence in (component_sentence(result), location_sentence(result)) if sentence]
 
 
