@@ -28,7 +28,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
 
     Returns:
         `zoom` (mean length of the area by that of the image), `zoom_spread` and `shift_spread` (standard deviations
-        over the photographs of zoom and of centre, in half images), `outside` (mean share of the area outside the image),
+        over the photographs of zoom and of centre, in half images), `outside` (mean share of the area beyond the image),
         `fixed` (whether it looks everywhere alike). Where photographs have lesion boxes and all of the photograph is
         seen, `lesions`: `num_images`, and with 95 % intervals over resampled patients `iou` (of the area's upright
         rectangle with that round all lesions), `iou_of_centred` (of a rectangle of the same size in the image's middle)
@@ -71,7 +71,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
 
 
 def area_rectangles(transforms: np.ndarray) -> np.ndarray:
-    """(N, 4) x1, y1, x2, y2 of the upright rectangle round each area, from -1 to 1 over the image, beyond it outside."""
+    """(N, 4) x1, y1, x2, y2 of the upright rectangle round each area, from -1 to 1 over the image."""
     corners = np.asarray(transforms, np.float64) @ _CORNERS
     return np.concatenate([corners.min(axis=2), corners.max(axis=2)], axis=1)
 
