@@ -29,7 +29,9 @@ def test_an_area_that_is_the_lesions_box_overlaps_it_wholly_and_a_centred_one_no
     assert lesions["iou"]["value"] == pytest.approx(1) and lesions["iou_of_centred"]["value"] == 0
     assert lesions["difference"]["low"] == pytest.approx(1)
     assert report["zoom"] == pytest.approx(0.25) and report["outside"] == 0
-    assert report["fixed"] and "at nearly the same part of every photograph" in area_sentence(report)
+    assert report["fixed"] and "at nearly the same part of every photograph" in area_sentence(
+        {"area_of_interest": report}
+    )
 
 
 def test_several_lesions_count_as_the_rectangle_round_them():
@@ -44,7 +46,7 @@ def test_what_lies_outside_is_told_and_does_not_count_as_overlap():
     report = area_report(np.array([box(1, 0, 1, 1)] * 2), [record(i, (200, 0, 200, 200)) for i in range(2)], TARGET)
     assert report["outside"] == pytest.approx(0.5)
     assert report["lesions"]["iou"]["value"] == pytest.approx(1)
-    assert "50% of what it looks at lies outside" in area_sentence(report)
+    assert "50% of what it looks at lies outside" in area_sentence({"area_of_interest": report})
 
 
 def test_a_transformer_that_looks_at_different_parts_is_not_fixed():

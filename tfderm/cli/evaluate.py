@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
 
     from tfderm.evaluation import evaluate
+    from tfderm.evaluation.area_of_interest import area_sentence
     from tfderm.evaluation.report import write_report
     from tfderm.evaluation.wording import (
         component_sentence,
@@ -55,6 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     if located := location_sentence(result):
         print()
         print(located)
+    if seen := area_sentence(result):
+        print()
+        print(seen)
     if selective := selective_sentences(result):
         print()
         print("\n".join(selective))

@@ -1,6 +1,6 @@
 """Where a spatial transformer looks: at the lesion, everywhere alike, outside the image?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
 
     Returns:
         `zoom` (mean length of the area by that of the image), `zoom_spread` and `shift_spread` (standard deviations
-        over the photographs of zoom and of centre, in half images), `outside` (mean share of the area beyond the image),
+        over the photographs of zoom and of centre, in half images), `outside` (mean share of the area off the image),
         `fixed` (whether it looks everywhere alike). Where photographs have lesion boxes and all of the photograph is
         seen, `lesions`: `num_images`, and with 95 % intervals over resampled patients `iou` (of the area's upright
         rectangle with that round all lesions), `iou_of_centred` (of a rectangle of the same size in the image's middle)
@@ -76,8 +76,11 @@ def area_rectangles(transforms: np.ndarray) -> np.ndarray:
     return np.concatenate([corners.min(axis=2), corners.max(axis=2)], axis=1)
 
 
-def area_sentence(report: dict[str, Any]) -> str:
-    """What `area_report` found, in words."""
+def area_sentence(result: Mapping[str, Any]) -> str:
+    """What `area_report` found, in words; "" for a model without a spatial transformer."""
+    report = result.get("area_of_interest")
+    if not report:
+        return ""
     words = f"The spatial transformer looks at {report['zoom']:.0%} of the photograph's sides in the mean"
     words += (
         ", at nearly the same part of every photograph."

@@ -100,9 +100,8 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     if relative and relative["low"] is not None:
         value, low, high = (f"{100 * (relative[key] - 1):+.0f}" for key in ("value", "low", "high"))
         sentences.append(f"Against the constant predictor the error changes by {value} % ({low} to {high}).")
-    if area := result.get("area_of_interest"):
-        sentences.append(area_sentence(area))
-    return sentences + [sentence for sentence in (component_sentence(result), location_sentence(result)) if sentence]
+    more = (component_sentence(result), location_sentence(result), area_sentence(result))
+    return sentences + [sentence for sentence in more if sentence]
 
 
 def location_sentence(result: Mapping[str, Any]) -> str:

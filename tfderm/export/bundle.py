@@ -24,13 +24,11 @@ from tfderm.export.quantize import (
     MAX_CALIBRATION_IMAGES,
     SCHEMES,
     STATIC_SCHEMES,
-    answer_ops,
     build_recipe,
     calibrate,
-    class_activation_ops,
     op_sensitivities,
+    precise_ops,
     quantize,
-    sampling_ops,
     sensitive_ops,
 )
 from tfderm.export.uncertainty import SUBSPACE_FILE, measure_uncertainty, with_answers, with_uncertainty
@@ -200,8 +198,7 @@ def _float_ops(
     scheme: str, graph: Graph, answers: Sequence[str], worst: Callable[[], dict[str, float]]
 ) -> Iterator[tuple[str, ...]]:
     """Operators to leave in float, attempt by attempt; sensitivities are measured only once the cheap ones failed."""
-    kept = [*answer_ops(graph, answers), *class_activation_ops(graph), *sampling_ops(graph)]
-    kept = () if scheme == "float32" else tuple(dict.fromkeys(kept))
+    kept = () if scheme == "float32" else tuple(precise_ops(graph, answers))
     if scheme != "mixed":
         yield kept
     if scheme not in STATIC_SCHEMES:

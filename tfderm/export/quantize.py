@@ -203,6 +203,11 @@ def answer_ops(graph: Graph, answers: Sequence[str]) -> list[str]:
     return [_name(graph, op) for op in graph.ops if op in computing]
 
 
+def precise_ops(graph: Graph, answers: Sequence[str] = ()) -> list[str]:
+    """Operators that stay in float in every quantised scheme: `answer_ops`, `class_activation_ops`, `sampling_ops`."""
+    return list(dict.fromkeys([*answer_ops(graph, answers), *class_activation_ops(graph), *sampling_ops(graph)]))
+
+
 def op_sensitivities(
     float_model: bytes,
     scheme: str,
@@ -221,7 +226,7 @@ def op_sensitivities(
         scheme: whose arithmetic is tried.
         calibration: of static schemes.
         images: (H, W, 3) uint8; a few are enough.
-        answers: outputs that do not count, because they jump; what computes them (`answer_ops`) stays in float.
+        answers: outputs that do not count, because they jump; `precise_ops` are left out.
 
     Returns:
         Output tensor name of the operator -> error (root mean square, relative to the output's own, averaged over the
@@ -232,14 +237,14 @@ def op_sensitivities(
     reference = _run(float_model, images)
     graph = Graph.read(float_model)
     errors = {}
-    answering = set(answer_ops(graph, answers))
+    precise = set(precise_ops(graph, answers))
     judged = [name for name in reference if name not in answers]
     read_again = set(graph.outputs) & {tensor for op in graph.ops for tensor in op.inputs}
     for ops in _sharing_weights(graph):
         if any(read_again.intersection(op.inputs + op.outputs) for op in ops):
             continue
         names = [_name(graph, op) for op in ops]
-        if answering.intersection(names):
+        if precise.intersection(names):
             continue
         alone = quantize(float_model, build_recipe(scheme, only=names), calibration)
         outputs = _run(alone, images)
