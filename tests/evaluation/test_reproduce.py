@@ -2,13 +2,14 @@
 
 import csv
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from tfderm.errors import InputError
 from tfderm.evaluation.reproduce import reproduce
+from tfderm.evaluation.reproduction_tables import beginning
 from tfderm.files import write_json
 from tfderm.recipes import get_effects, get_recipe, get_tables
 
@@ -127,3 +128,53 @@ def test_reproduction_compares_every_row_on_the_same_photographs(psoriasis, tmp_
     again = reproduce(tables, effects, data=str(psoriasis), output=tmp_path / "out")
     assert again == json.loads((tmp_path / "out/reproduction.json").read_text()) == result
     assert models == {path: path.stat().st_mtime_ns for path in models}
+
+
+def test_beginnings_are_told_in_order():
+    assert beginning(get_recipe("nine_class")) == "published weights: imagenet"
+    assert beginning(get_recipe("nine_class:resnet18_scratch")) == "random weights"
+    stages = get_tables("cnd", quick=True)["Table 1"]["CND-InceptionV3, mended, other skin images first"]
+    assert beginning(stages) == "trained on synthetic:morphology, then synthetic:psoriasis_eczema"
+
+
+def test_quick_rows_that_freeze_layers_begin_from_trained_ones():
+    for name in ("nine_class", "cnd", "psoriasis_eczema"):
+        for rows in get_tables(name, quick=True).values():
+            for recipe in rows.values():
+                assert not recipe.weights
+                frozen = recipe.fine_tuning == "head" or recipe.model_options.get("frozen_stages")
+                assert recipe.pretraining or not frozen, recipe.name
+
+
+def test_other_images_to_begin_with_need_a_row_that_does(psoriasis, tmp_path):
+    recipe = get_recipe("psenet").with_settings(TINY)
+    with pytest.raises(InputError, match="No row of these tables begins with a pretraining"):
+        reproduce({"Table": {"": recipe}}, {}, data=str(psoriasis), pretraining=str(psoriasis), output=tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_tables_of_a_classifier_tell_how_it_trained_and_what_it_confused(coloured, tmp_path):
+    own = replace(
+        get_recipe("cnd"), image_size=(32, 32), batch_size=8, epochs=2, folds=2, pretraining=None,
+        model_options={"filters": (8, 16)}, claim={"accuracy": 0.75, "validation_accuracy": 0.6, "minutes": 12.0},
+    )  # fmt: skip
+    first = replace(own, name="cnd:pretraining", claim={}, data=str(coloured))
+    begun = replace(own, name="cnd:begun", pretraining=first, claim={})
+    printed = {"photographs": {"nv": (1, 2, 3)}, "confusion": {"nv": {"nv": 80.0, "mel": 20.0}}}
+    result = reproduce(
+        {"Table 1": {"begun": begun, "CND": own}}, {"begun": ("cnd:begun", "cnd")}, printed, data=str(coloured),
+        pretraining="synthetic:dermoscopy:20", output=tmp_path / "out",
+    )  # fmt: skip
+    assert result["rows"]["cnd:begun"]["beginning"] == "trained on synthetic:dermoscopy:20"
+    for name in ("cnd", "cnd-begun"):
+        best = []
+        for fold in (0, 1):
+            with open(tmp_path / "out/rows" / name / f"fold-{fold}/history.csv", newline="") as file:
+                best.append(max(float(row["val_accuracy"]) for row in csv.DictReader(file)))
+        trained = result["rows"][name.replace("-", ":")]["training"]
+        assert trained["validation_accuracy"] == pytest.approx(np.mean(best)) and trained["epochs"] == 2
+    counts = result["photographs"]
+    assert sum(sum(row.values()) for row in counts.values()) == 90 == np.sum(result["confusion_matrix"])
+    text = (tmp_path / "out/reproduction.md").read_text()
+    assert "## Against trivial baselines" in text and "1, 2, 3" in text and "(80.0)" in text and "75.0 %" in text
+    assert (tmp_path / "out/figures/cnd_training_curves.png").is_file()

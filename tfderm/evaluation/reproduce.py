@@ -155,8 +155,11 @@ def reproduce(
 def _pretrained_on(source: str, rows: Mapping[str, Recipe]) -> dict[str, Recipe]:
     if not any(recipe.pretraining for recipe in rows.values()):
         raise InputError("No row of these tables begins with a pretraining; leave out --pretraining.")
+    own_classes = {"labels": (), "label_names": {}, "label_aliases": {}, "ignored_labels": ()}
     return {
-        name: replace(recipe, pretraining=replace(recipe.pretraining, data=source)) if recipe.pretraining else recipe
+        name: replace(recipe, pretraining=replace(recipe.pretraining, data=source, **own_classes))
+        if recipe.pretraining
+        else recipe
         for name, recipe in rows.items()
     }
 
