@@ -11,6 +11,7 @@ from tfderm.errors import InputError
 
 MAX_COMPONENTS = 32
 VARIANCE = 0.99
+_LEAST_REST = 1e-5  # Of the variance, for the unit of distance: a hundred times what float32 loses of the variance.
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class PrincipalSubspace:
     Args:
         mean: (D,) float32, of the training images.
         components: (k, D) float32, orthonormal.
-        spread: the training images' mean squared distance from the subspace.
+        spread: the training images' mean squared distance from the subspace, at least 1e-5 of their variance.
 
     Reference:
         Wang et al., "ViM: Out-Of-Distribution with Virtual-logit Matching", CVPR 2022, section 4.1 (the residual).
@@ -47,11 +48,12 @@ class PrincipalSubspace:
         shares = np.cumsum(singular**2) / np.sum(singular**2)
         count = min(int(np.argmax(shares >= VARIANCE)) + 1, MAX_COMPONENTS, features.shape[1] - 1)
         components = directions[:count]
-        spread = np.sum(singular[count:] ** 2) / len(features)
-        return cls(mean.astype(np.float32), components.astype(np.float32), float(max(spread, 1e-12)))
+        # Few images lie in the subspace whole: what remains of them is rounding, and no measure for others.
+        spread = max(np.sum(singular[count:] ** 2), _LEAST_REST * np.sum(singular**2)) / len(features)
+        return cls(mean.astype(np.float32), components.astype(np.float32), float(spread))
 
     def distance(self, features: ArrayLike) -> np.ndarray:
-        """(N,) squared distance of (N, D) features from the subspace; 1 is that of the average training image."""
+        """(N,) squared distance of (N, D) features from the subspace, in units of `spread`."""
         centred = np.asarray(features, np.float64) - self.mean
         within = centred @ self.components.T.astype(np.float64)
         return (np.sum(centred**2, axis=1) - np.sum(within**2, axis=1)) / self.spread

@@ -42,7 +42,7 @@ SYSTEMS = {
     "psenet_classifier": System(
         "tfderm.models.psenet_classifier", 2_326_322, 14_398_390_784, (800, 1024), "psenet:pretraining"
     ),
-    "stn_vgg": System("tfderm.models.stn_vgg", 135_735_205, 0, (630, 945), "psoriasis_eczema"),
+    "stn_vgg": System("tfderm.models.stn_vgg", 135_735_140, 7_195_428_516, (630, 945), "psoriasis_eczema"),
     "severity_regressor": System(
         "tfderm.models.severity_regressor", 23_510_081, 66_728_757_248, (800, 1024), "psenet:resnet50"
     ),
