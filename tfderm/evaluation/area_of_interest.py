@@ -13,7 +13,7 @@ from tfderm.metrics.detection import box_iou
 from tfderm.pipeline.input_pipeline import scaled_boxes
 
 _CORNERS = np.array([[x, y, 1] for x in (-1, 1) for y in (-1, 1)], np.float64).T
-LITTLE_SPREAD = 0.02
+_LITTLE_SPREAD = 0.02
 """Standard deviation of zoom and of centre, in half images, below which a transformer looks everywhere alike."""
 
 
@@ -37,7 +37,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
     transforms = np.asarray(transforms, np.float64)
     lengths = np.linalg.norm(transforms[:, :, :2], axis=1)
     zoom, centres = np.sqrt(lengths.prod(axis=1)), transforms[:, :, 2]
-    rectangles = area_rectangles(transforms)
+    rectangles = _rectangles(transforms)
     inside = np.clip(rectangles, -1, 1)
     report = {
         "zoom": float(zoom.mean()),
@@ -45,7 +45,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
         "shift_spread": float(centres.std(axis=0).mean()),
         "outside": float(np.mean(1 - _surface(inside) / np.maximum(_surface(rectangles), 1e-12))),
     }
-    report["fixed"] = max(report["zoom_spread"], report["shift_spread"]) < LITTLE_SPREAD
+    report["fixed"] = max(report["zoom_spread"], report["shift_spread"]) < _LITTLE_SPREAD
     rows = [index for index, record in enumerate(records) if record.boxes] if target.crop is None else []
     if not rows:
         return report
@@ -70,7 +70,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
     return report
 
 
-def area_rectangles(transforms: np.ndarray) -> np.ndarray:
+def _rectangles(transforms: np.ndarray) -> np.ndarray:
     """(N, 4) x1, y1, x2, y2 of the upright rectangle round each area, from -1 to 1 over the image."""
     corners = np.asarray(transforms, np.float64) @ _CORNERS
     return np.concatenate([corners.min(axis=2), corners.max(axis=2)], axis=1)

@@ -18,7 +18,7 @@ class FeatureDistance(keras.layers.Layer):
         features: (B, D).
 
     Returns:
-        (B, 1); 1 is the distance of the average training image.
+        (B, 1), in units of `spread`.
     """
 
     def __init__(self, num_components, **kwargs):

@@ -84,10 +84,11 @@ class ProgressBar(keras.callbacks.Callback):
             return
         seconds = time.monotonic() - self._started
         remaining = seconds * (self._epochs - self._epoch - 1)
+        unmeasured = only_in_training(self.model)
         figures = "  ".join(
             f"{name} {float(value):.3f}"
             for name, value in logs.items()
-            if not {"location", "auxiliary"} & set(name.split("_")) and name not in only_in_training(self.model)
+            if not {"location", "auxiliary"} & set(name.split("_")) and name not in unmeasured
         )
         print(
             f"epoch {self._epoch + 1}/{self._epochs}  {figures}  {seconds:.0f} s, about {remaining:.0f} s to go",

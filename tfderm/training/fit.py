@@ -92,7 +92,8 @@ def _epoch(model, training, validation, epoch, epochs, steps, interrupt) -> dict
     ).history
     if stop.reason is not None:
         raise stop.reason
-    figures = {name: float(values[-1]) for name, values in history.items() if name not in only_in_training(model)}
+    unmeasured = only_in_training(model)
+    figures = {name: float(values[-1]) for name, values in history.items() if name not in unmeasured}
     return {"epoch": epoch + 1, **figures, "seconds": round(time.monotonic() - began, 3)}
 
 
