@@ -9,8 +9,8 @@ from typing import Any
 from tfderm.errors import InputError
 
 CONTRACT_VERSION = 1
-TASKS = ("severity", "classification", "detection")
-ANSWERS = ("interval", "band", "answered", "set", "unsuitable")
+TASKS = ("severity", "classification", "multilabel", "detection")
+ANSWERS = ("interval", "band", "answered", "set", "present", "unsuitable")
 """Kinds of output that say what the others are worth."""
 
 
@@ -51,8 +51,9 @@ class Output:
             "glimpse" (probabilities before a closer look), "area_of_interest" (pixels of the part that a spatial
             transformer looks at), "transform" (its affine matrix, from -1..1 over that part to -1..1 over the image),
             "answered" (1 where the largest probability reaches `abstention.threshold` of the uncertainty, else 0),
-            "set" (per class 1 where its probability reaches its threshold in `sets`, else 0), "unsuitable" (per check
-            of `suitability` 1 where the photograph is beyond the limit, else 0), "location_map",
+            "set" (per class 1 where its probability reaches its threshold in `sets`, else 0), "present" (per label 1
+            where its probability reaches its threshold in `labels`, else 0), "unsuitable" (per check of `suitability` 1
+            where the photograph is beyond the limit, else 0), "location_map",
             "class_activation_map" (what speaks for the most probable class, over the whole image), "component"
             (erythema, induration, desquamation or area: a grade behind the severity), "boxes" (x, y, width, height;
             -1 pads) or "scores" (-1 pads).
@@ -89,7 +90,8 @@ class ModelContract:
             level: a change between two visits larger than it is hardly the model's error), `measured_on`.
             Classification: `temperature` (by which logits are divided in the graph), `abstention` (wanted_accuracy,
             threshold or None, coverage, accuracy), `sets` (level, thresholds by label, counts), `suitability` (share of
-            suitable photographs turned away, checks with name, side, limit, words; left_out), `measured_on`. Or empty.
+            suitable photographs turned away, checks with name, side, limit, words; left_out), `measured_on`.
+            Several labels: `labels` (thresholds and counts by label), `suitability`, `measured_on`. Or empty.
         training: provenance: data name, whether it is synthetic, data fingerprint, seed, versions.
     """
 

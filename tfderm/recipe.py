@@ -43,13 +43,14 @@ class Recipe:
     Args:
         name: as in `tfderm train NAME`; a variant is `NAME:VARIANT`.
         paper: citation.
-        task: "severity" (regression of the region score, 0..72), "classification", or "detection" (lesion boxes).
+        task: "severity" (regression of the region score, 0..72), "classification", "multilabel" (any number of labels
+            on one image), or "detection" (lesion boxes).
         model: a name known to `tfderm.create_model`.
         model_options: keyword arguments of that model.
         image_size: height, width in pixels.
-        crop: classification only: None for the whole photograph, stretched to `image_size`; otherwise the share of its
+        crop: classes only: None for the whole photograph, stretched to `image_size`; otherwise the share of its
             largest centred part of that shape (`tfderm.contract.ImageInput`).
-        labels: classes, in the order of the outputs; classification only. Empty for those that the data has, in
+        labels: classes, in the order of the outputs. Empty for those that the data has, in
             alphabetical order.
         label_names: label -> words for people; by default those of `tfderm.clinical.taxonomy`.
         urgency: label -> how soon to see a doctor; by default as there.
@@ -74,7 +75,7 @@ class Recipe:
             severity component, components 0.2; for each auxiliary column, auxiliary 0.3).
         precision: "float32", or "mixed_bfloat16": compute in bfloat16, keep weights and the saved model in float32.
             Faster on GPUs and on CPUs with AMX, slower on others.
-        class_balance: classification only: draw every class equally often in training, whatever its frequency.
+        class_balance: classes only: draw every class equally often in training, whatever its frequency.
         images_per_class: with `class_balance`: images of every class in an epoch, each time augmented anew, a rare
             class several times; 0 for as many images as the training split has, in all.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
@@ -168,10 +169,8 @@ class Recipe:
             )
         if self.pairs == "random" and self.batch_size % 2:
             raise InputError(f"`batch_size` must be even with random pairs. Received: batch_size={self.batch_size}")
-        if self.labels and self.task != "classification":
-            raise InputError(
-                f"`labels` go with task 'classification' alone. Received: task={self.task!r}, labels={self.labels}"
-            )
+        if self.labels and not self.classes:
+            raise InputError(f"`labels` go with classes alone. Received: task={self.task!r}, labels={self.labels}")
         if unknown := set(self.urgency.values()) - set(URGENCIES):
             raise InputError(
                 f"`urgency` takes the levels {', '.join(URGENCIES)}. Received: {', '.join(sorted(map(str, unknown)))}"
@@ -197,17 +196,13 @@ class Recipe:
             )
         if self.fine_tuning == "scratch" and (self.weights or self.pretraining):
             raise InputError("`fine_tuning` 'scratch' takes no `weights` and no `pretraining`; leave them out.")
-        if self.crop is not None and not (
-            self.task == "classification" and type(self.crop) in (int, float) and 0 < self.crop <= 1
-        ):
+        if self.crop is not None and not (self.classes and type(self.crop) in (int, float) and 0 < self.crop <= 1):
             raise InputError(
-                "`crop` goes with task 'classification' alone and lies above 0, at most 1. "
+                "`crop` goes with classes alone and lies above 0, at most 1. "
                 f"Received: task={self.task!r}, crop={self.crop!r}"
             )
-        if self.fine_tuning == "head" and self.task != "classification":
-            raise InputError(
-                f"`fine_tuning` 'head' goes with task 'classification' alone. Received: task={self.task!r}"
-            )
+        if self.fine_tuning == "head" and not self.classes:
+            raise InputError(f"`fine_tuning` 'head' goes with classes alone. Received: task={self.task!r}")
         if self.first_layer_rate != 1 and self.task == "detection":
             raise InputError("`first_layer_rate` goes with networks of one chain of layers, not with a detector.")
         if own := {"weights", "mean", "std"} & set(self.model_options):
@@ -218,6 +213,11 @@ class Recipe:
     def num_epochs(self, steps: int) -> int:
         """How many epochs of so many steps there are."""
         return math.ceil(self.batches / steps) if self.batches else self.epochs
+
+    @property
+    def classes(self) -> bool:
+        """Whether it tells classes, one or several of an image."""
+        return self.task in ("classification", "multilabel")
 
     @property
     def image(self) -> ImageInput:

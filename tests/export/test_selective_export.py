@@ -202,8 +202,6 @@ def test_logits_and_features_are_found_in_every_head():
     scores = keras.layers.Add()([scores, keras.layers.Dense(3)(keras.layers.Flatten()(image))])
     model = keras.Model(image, {"probabilities": keras.layers.Softmax(name="probabilities")(scores)})
     assert with_measures(model).output["features"].shape == (None, 6 + 192)
-    sigmoid = keras.layers.Dense(3, activation="sigmoid", name="probabilities")(keras.layers.Flatten()(image))
-    assert logits(keras.Model(image, {"probabilities": sigmoid})) is None
 
 
 def test_no_cut_off_and_no_sets_are_said(capsys):

@@ -40,10 +40,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_and_its_boxes_train_psenet(psori
 
     epoch_of = fit._epoch
 
-    def stop_in_the_second(*arguments):
-        if arguments[4] == 1:
+    def stop_in_the_second(model, training, validation, epoch, *arguments):
+        if epoch == 1:
             raise KeyboardInterrupt
-        return epoch_of(*arguments)
+        return epoch_of(model, training, validation, epoch, *arguments)
 
     monkeypatch.setattr(fit, "_epoch", stop_in_the_second)
     with pytest.raises(Interrupted, match="after 1 of 2 epochs"):

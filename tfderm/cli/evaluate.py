@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         location_sentence,
         metrics_table,
         selective_sentences,
+        threshold_sentence,
+        threshold_table,
     )
 
     result = evaluate(arguments.path, data=arguments.data, split=arguments.split)
@@ -62,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
     if selective := selective_sentences(result):
         print()
         print("\n".join(selective))
+    if chosen := threshold_table(result):
+        print()
+        print(chosen)
+        print(threshold_sentence(result))
     print()
     print(report)
     return 0

@@ -79,11 +79,19 @@ def _words(answer: dict) -> str:
             words += f"; {grades}: together (E + I + D) × A = {answer['composed_severity']:.1f}"
         return words
     others = ", ".join(f"{label} {value:.1%}" for label, value in answer["probabilities"].items())
-    words = f"{answer['name']} {answer['probability']:.1%} ({others})"
-    if "set" in answer:
-        words += f"; {answer['set_level']:.0%} set: {', '.join(answer['set']) or 'none of these'}"
+    if "labels" in answer:
+        words = f"{', '.join(answer['names'].values()) or 'none of the labels'} ({others})"
+    else:
+        words = _class_words(answer, others)
     if "advice" in answer:
         words += f"; {answer['advice']}"
     if answer.get("unsuitable"):
         return f"unsuitable image: {', '.join(answer['unsuitable'])}; otherwise {words}"
     return words if answer.get("sure", True) else f"not sure: {words}"
+
+
+def _class_words(answer: dict, others: str) -> str:
+    words = f"{answer['name']} {answer['probability']:.1%} ({others})"
+    if "set" in answer:
+        words += f"; {answer['set_level']:.0%} set: {', '.join(answer['set']) or 'none of these'}"
+    return words

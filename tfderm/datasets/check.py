@@ -112,7 +112,7 @@ def _record_problems(record: Record, inspection, recipe: Recipe | None) -> list[
         problems.append(
             f"its boxes are for {expected[1]}x{expected[0]} pixels, the upright image has {size[1]}x{size[0]}"
         )
-    if recipe and recipe.task == "classification" and record.label is not None:
+    if recipe and recipe.classes and record.label is not None:
         try:
             recipe_label(record, recipe)
         except InputError as error:

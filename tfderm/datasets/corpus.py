@@ -17,7 +17,7 @@ class Record:
         image: path relative to the corpus' root, the photograph's name everywhere (splits.csv, predictions.csv).
         patient_id: groups photographs that must stay in one split; None where the publisher gives none.
         lesion_id: the group where there is no patient_id.
-        label: class label; None where the task is severity.
+        label: class label, or several with semicolons between; None where the task is severity.
         severity: region score (E + I + D) * A, 0..72; None where the task is classification.
         boxes: lesion boxes x, y, width, height in pixels of the upright image; None where nobody drew any,
             an empty tuple where somebody looked and found no lesion.
@@ -35,6 +35,11 @@ class Record:
     image_size: tuple[int, int] | None = None
     mask: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of a photograph that may show several."""
+        return tuple(part for text in (self.label or "").split(";") if (part := text.strip()))
 
     @property
     def group(self) -> str:

@@ -51,9 +51,11 @@ def with_labels(recipe: Recipe, corpus: Corpus) -> Recipe:
     Raises:
         InputError: the data has fewer than two classes.
     """
-    if recipe.task != "classification" or recipe.labels:
+    if not recipe.classes or recipe.labels:
         return recipe
-    found = {recipe.label_aliases.get(record.label, record.label) for record in corpus.records if record.label}
+    found = {
+        recipe.label_aliases.get(label, label) for record in corpus.records for label in _labels(record, recipe.task)
+    }
     labels = tuple(sorted(found - set(recipe.ignored_labels)))
     if len(labels) < 2:
         raise InputError(
@@ -101,6 +103,7 @@ def select(corpus: Corpus, recipe: Recipe, *, training: bool = False) -> Selecti
         needed, remedy = {
             "severity": ("severity", "whose manifest has the column severity"),
             "classification": ("label", "whose manifest has the column label"),
+            "multilabel": ("label", "whose manifest has the column label"),
             "detection": ("lesion box", "with lesions.json (COCO) beside its manifest"),
         }[recipe.task]
         raise InputError(
@@ -123,21 +126,32 @@ def select(corpus: Corpus, recipe: Recipe, *, training: bool = False) -> Selecti
 
 
 def recipe_label(record: Record, recipe: Recipe) -> str | None:
-    """The recipe's name for a record's label, or None where the recipe ignores it.
+    """The recipe's name for a record's label (of several, with semicolons between), or None where it ignores them.
 
     Raises:
-        InputError: the recipe does not know the label.
+        InputError: the recipe does not know a label, or the record has several and the recipe tells one.
     """
-    label = recipe.label_aliases.get(record.label, record.label)
-    if label in recipe.labels:
-        return label
-    if label in recipe.ignored_labels or record.label in recipe.ignored_labels:
-        return None
-    raise InputError(
-        f"{record.image}: label {record.label!r} is unknown to recipe {recipe.name}, which takes "
-        f"{', '.join((*recipe.labels, *recipe.label_aliases))}; correct it, or leave it out with "
-        f'--set "ignored_labels={[*recipe.ignored_labels, record.label]}".'
-    )
+    known = set()
+    for own in _labels(record, recipe.task):
+        label = recipe.label_aliases.get(own, own)
+        if label in recipe.labels:
+            known.add(label)
+        elif not {label, own} & set(recipe.ignored_labels):
+            raise InputError(
+                f"{record.image}: label {own!r} is unknown to recipe {recipe.name}, which takes "
+                f"{', '.join((*recipe.labels, *recipe.label_aliases))}; correct it, or leave it out with "
+                f'--set "ignored_labels={[*recipe.ignored_labels, own]}".'
+            )
+    return ";".join(sorted(known, key=recipe.labels.index)) or None
+
+
+def _labels(record: Record, task: str) -> tuple[str, ...]:
+    if task == "classification" and len(record.labels) > 1:
+        raise InputError(
+            f"{record.image}: has several labels, {record.label}, and this recipe tells one of each photograph; "
+            "train one of task multilabel (nine_class:multilabel), or give it one label."
+        )
+    return record.labels
 
 
 def _decoded(
@@ -166,11 +180,16 @@ def _decoded(
 
 
 def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
-    """(N,) float64 scores, int64 classes in the order of the recipe's labels, or int64 numbers of lesions."""
+    """(N,) float64 scores, int64 classes in the order of the recipe's labels, or int64 numbers of lesions.
+
+    Where a photograph may show several labels: (N, number of labels) int64, 1 for those that it shows, else 0.
+    """
     if recipe.task == "detection":
         return np.array([len(record.boxes) for record in records], dtype=np.int64)
     if recipe.task == "severity":
         return np.array([record.severity for record in records], dtype=np.float64)
+    if recipe.task == "multilabel":
+        return np.array([[label in record.labels for label in recipe.labels] for record in records], dtype=np.int64)
     return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)
 
 

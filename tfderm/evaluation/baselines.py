@@ -1,8 +1,8 @@
 """Trivial baselines that stand beside every evaluation: a model no better than these has learned nothing useful.
 
 All share one interface: `fit(images, y, groups)` and `predict(images)`; classifiers also `predict_proba(images)`.
-Images are (N, H, W, 3) uint8 RGB; y is (N,) scores or class indices; groups is (N,) and names the patient (or lesion)
-of each image, which the choice of regularisation never divides.
+Images are (N, H, W, 3) uint8 RGB; y is (N,) scores or class indices, or (N, num_labels), 1 for the labels shown; groups
+is (N,) and names the patient (or lesion) of each image, which the choice of regularisation never divides.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import balanced_accuracy_score, mean_absolute_error
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, mean_absolute_error
 from sklearn.model_selection import GroupKFold
 
 from tfderm.errors import InputError
@@ -127,6 +127,60 @@ class ColourHistogramClassifier:
         return probabilities
 
 
+class LabelShares:
+    """Predicts of every label the share of training images that show it."""
+
+    def fit(self, images: Images, y: ArrayLike, groups: ArrayLike) -> Self:
+        self.shares = _targets(images, y, groups, dimensions=2).mean(axis=0)
+        return self
+
+    def predict_proba(self, images: Images) -> np.ndarray:
+        """(N, num_labels) float64 probabilities."""
+        return np.tile(self.shares, (len(images), 1))
+
+
+class ColourHistogramLabels:
+    """A logistic regression on `colour_histogram` for every label.
+
+    The regularisation, one for all labels, is the one with the highest mean average precision on held-out groups.
+    """
+
+    def fit(self, images: Images, y: ArrayLike, groups: ArrayLike) -> Self:
+        y, features = _targets(images, y, groups, dimensions=2), _histograms(images)
+        self.shares = y.mean(axis=0)
+        self.learned = np.flatnonzero((self.shares > 0) & (self.shares < 1))
+        precisions = {}
+        for strength in _LOGISTIC_STRENGTHS:
+            precisions[strength] = sum(
+                _held_out(_ProbabilityOf(strength), features, y[:, label], groups, average_precision_score)
+                for label in self.learned
+            )
+        strength = max(precisions, key=precisions.get)
+        self.models = [_ProbabilityOf(strength).fit(features, y[:, label]) for label in self.learned]
+        return self
+
+    def predict_proba(self, images: Images) -> np.ndarray:
+        """(N, num_labels) float64 probabilities; a label that all training images show, or none, keeps its share."""
+        features, probabilities = _histograms(images), np.tile(self.shares, (len(images), 1))
+        for label, model in zip(self.learned, self.models, strict=True):
+            probabilities[:, label] = model.predict(features)
+        return probabilities
+
+
+class _ProbabilityOf:
+    """A logistic regression whose prediction is the probability of 1."""
+
+    def __init__(self, strength: float):
+        self.model = LogisticRegression(C=strength, max_iter=2000)
+
+    def fit(self, features: np.ndarray, y: np.ndarray) -> Self:
+        self.model.fit(features, y)
+        return self
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        return self.model.predict_proba(features)[:, 1]
+
+
 def _logistic(strength: float) -> LogisticRegression:
     return LogisticRegression(C=strength, class_weight="balanced", max_iter=2000)
 
@@ -135,9 +189,9 @@ def _histograms(images: Images) -> np.ndarray:
     return np.stack([colour_histogram(image) for image in images])
 
 
-def _targets(images: Images, y: ArrayLike, groups: ArrayLike) -> np.ndarray:
+def _targets(images: Images, y: ArrayLike, groups: ArrayLike, dimensions: int = 1) -> np.ndarray:
     y = np.asarray(y)
-    if y.ndim != 1 or len(y) == 0 or not len(images) == len(y) == len(np.asarray(groups)):
+    if y.ndim != dimensions or len(y) == 0 or not len(images) == len(y) == len(np.asarray(groups)):
         lengths = f"{len(images)} images, y of shape {y.shape}, {len(np.asarray(groups))} groups"
         raise InputError(f"images, y and groups must be equally long and not empty. Received: {lengths}.")
     return y

@@ -21,6 +21,7 @@ from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
 from tfderm.evaluation.selective import Calibration, selective_report
 from tfderm.evaluation.subgroups import subgroup_report
+from tfderm.evaluation.thresholds import threshold_report
 from tfderm.files import atomic_folder, write_json
 from tfderm.pipeline import ImageStore
 from tfderm.pipeline.splits import SPLITS
@@ -98,14 +99,17 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
             details["location"] = located
         for output in run.contract.outputs_of_kind("transform"):
             details["area_of_interest"] = area_report(outputs[output.name], records, run.recipe.image, run.recipe.seed)
-        if run.recipe.task == "classification" and (validation := of_split["validation"]):
+        if run.recipe.classes and (validation := of_split["validation"]):
             probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
             calibration = Calibration(
                 "validation", true_values(validation, run.recipe), _answers(run, validation, probabilities)
             )
-            details["selective"] = selective_report(
-                predictions, calibration, run.recipe.wanted_accuracy, run.recipe.seed
-            )
+            if run.recipe.task == "multilabel":
+                details["thresholds"] = threshold_report(predictions, calibration, run.recipe.seed)
+            else:
+                details["selective"] = selective_report(
+                    predictions, calibration, run.recipe.wanted_accuracy, run.recipe.seed
+                )
     result = {
         "recipe": run.recipe.name,
         "task": run.recipe.task,
@@ -226,6 +230,8 @@ def _baseline_predictions(
     target = replace(recipe.image, image_size=tuple(round(side * scale) for side in recipe.image_size))
     if recipe.task == "severity":
         candidates = {"constant": baselines.ConstantSeverity(), "colour_histogram": baselines.ColourHistogramSeverity()}
+    elif recipe.task == "multilabel":
+        candidates = {"shares": baselines.LabelShares(), "colour_histogram": baselines.ColourHistogramLabels()}
     else:
         candidates = {"majority": baselines.MajorityClass(), "colour_histogram": baselines.ColourHistogramClassifier()}
     y, groups = true_values(training, recipe), [record.group or record.image for record in training]

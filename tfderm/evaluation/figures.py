@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 MODEL_COLOUR = "#0072B2"
 BASELINE_COLOURS = ("#999999", "#E69F00", "#009E73", "#CC79A7")
-BASELINE_NAMES = {"constant": "constant", "majority": "majority class", "colour_histogram": "colour histogram"}
+BASELINE_NAMES = {"majority": "majority class", "shares": "label's share", "colour_histogram": "colour histogram"}
 _DPI = 110
 _EXAMPLES = 4
 
@@ -30,15 +30,19 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
     Returns:
         For each figure in reading order: `file` (name in `folder`), `title`, and `caption`, what it shows in words.
     """
-    from tfderm.evaluation import figures_classes, figures_detection, figures_severity
+    from tfderm.evaluation import figures_classes, figures_detection, figures_labels, figures_severity
 
-    tasks = {"severity": figures_severity, "classification": figures_classes, "detection": figures_detection}
-    task = tasks[evaluated.predictions.task]
+    task = {
+        "severity": figures_severity,
+        "classification": figures_classes,
+        "multilabel": figures_labels,
+        "detection": figures_detection,
+    }[evaluated.predictions.task]
     drawn = [_training_curves(evaluated.run.path / "history.csv")]
     drawn += task.draw(evaluated.predictions, result)
     drawn += _photographs(evaluated, task)
-    if evaluated.predictions.task == "classification":
-        drawn.append(figures_classes.class_activation_maps(evaluated, largest_errors(evaluated.predictions)))
+    if evaluated.predictions.labels:
+        drawn.append(figures_classes.class_activation_maps(evaluated, task, largest_errors(evaluated.predictions)))
         if "area_of_interest" in result:
             drawn.append(figures_classes.areas_of_interest(evaluated, largest_errors(evaluated.predictions)))
     return save_figures([item for item in drawn if item], result["synthetic"], folder)
@@ -79,7 +83,7 @@ def _training_curves(path: Path):
         return None
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    watched = [name for name in rows[0] if name.endswith(("accuracy", "mean_absolute_error", "recall"))]
+    watched = [name for name in rows[0] if name.endswith(("accuracy", "mean_absolute_error", "recall", "auc"))]
     loss = "probabilities_loss" if "probabilities_loss" in rows[0] else "loss"  # without what is learned beside it
     names = [loss, *(name for name in watched if not name.startswith("val_"))]
     epochs = [int(float(row["epoch"])) for row in rows]

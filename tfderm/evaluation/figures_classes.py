@@ -1,6 +1,7 @@
 """Figures of a classification run: recalls, confusion matrix, calibration, sureness, what speaks for the answers."""
 
 import math
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from tfderm.metrics import logits_of, tempered
 from tfderm.runtime.overlay import overlay
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from tfderm.evaluation.evaluate import Evaluated
 
 
@@ -43,13 +46,26 @@ def example_caption(predictions: Predictions, row: int) -> str:
 
 
 def _recalls(p: Predictions, result: dict[str, Any]):
+    figure = label_bars(p, result["class_recalls"], "recall (%)")
+    caption = "Share of each class recognised; lines: 95 % interval over resampled patients or lesions."
+    return "recalls", "Recall by class", caption, figure
+
+
+def label_bars(p: Predictions, values: dict[str, Any], title: str) -> "Figure":
+    """A share with its interval for every label, of the model and of each baseline.
+
+    Args:
+        p: the predictions.
+        values: label -> `n`, and an interval of the `model` and of each of the `baselines`.
+        title: of the axis.
+    """
     colours = predictor_colours(list(p.baselines))
     figure, axes = new_figure(max(5.0, 1.6 * len(p.labels) + 1.5), 3.4)
     axis = axes[0, 0]
     width = 0.8 / len(colours)
     for position, ((name, colour), key) in enumerate(zip(colours.items(), [None, *p.baselines], strict=True)):
         label = name
-        for index, row in enumerate(result["class_recalls"].values()):
+        for index, row in enumerate(values.values()):
             interval = row["model"] if key is None else row["baselines"][key]
             if interval["value"] is None:
                 continue
@@ -60,12 +76,11 @@ def _recalls(p: Predictions, result: dict[str, Any]):
                 below, above = interval["value"] - interval["low"], interval["high"] - interval["value"]
                 errors = [[100 * max(below, 0)], [100 * max(above, 0)]]
                 axis.errorbar(x, 100 * interval["value"], errors, color="#333333", capsize=2, lw=0.9)
-    labels = [f"{label}\nn = {row['n']}" for label, row in result["class_recalls"].items()]
+    labels = [f"{label}\nn = {row['n']}" for label, row in values.items()]
     axis.set_xticks(range(len(labels)), labels)
-    axis.set(ylabel="recall (%)", ylim=(0, 108), yticks=range(0, 101, 20))
+    axis.set(ylabel=title, ylim=(0, 108), yticks=range(0, 101, 20))
     axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    caption = "Share of each class recognised; lines: 95 % interval over resampled patients or lesions."
-    return "recalls", "Recall by class", caption, figure
+    return figure
 
 
 def _confusion_matrix(p: Predictions, result: dict[str, Any]):
@@ -150,8 +165,8 @@ def _mark_cut_off(axis, selective: dict[str, Any], position: float) -> None:
         axis.axvline(position, color="#333333", lw=0.9, ls="--", label="cut-off")
 
 
-def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
-    """The examples, and below them what was predicted worst, each beside its class-activation map (Grad-CAM)."""
+def class_activation_maps(evaluated: "Evaluated", task: ModuleType, worst: np.ndarray) -> tuple:
+    """The task's examples, and below them what was predicted worst, each beside its class-activation map (Grad-CAM)."""
     from matplotlib.cm import ScalarMappable
 
     from tfderm.evaluation.evaluate import predict_outputs
@@ -159,7 +174,7 @@ def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     from tfderm.pipeline import load_images
 
     predictions, target = evaluated.predictions, evaluated.run.recipe.image
-    what, chosen = examples(predictions)
+    what, chosen = task.examples(predictions)
     rows = [*chosen, *worst]
     records = [evaluated.records[row] for row in rows]
     images = load_images(evaluated.corpus, records, target)
@@ -176,14 +191,14 @@ def class_activation_maps(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     pairs = axes.reshape(-1, 2)[places]
     for (photograph, covered), row, image, activation_map in zip(pairs, rows, images, maps, strict=True):
         show(photograph, image)
-        photograph.set_title(example_caption(predictions, row), fontsize=8)
+        photograph.set_title(task.example_caption(predictions, row), fontsize=8)
         show(covered, overlay(image, activation_map))
     scale = ScalarMappable(cmap="viridis")
     scale.set_clim(0, 1)
-    colour_bar(figure, scale, axes, "speaks for the predicted class, 0 to 1")
+    colour_bar(figure, scale, axes, "speaks for the most probable class, 0 to 1")
     caption = (
-        f"{what}, then the images predicted worst; beside each what speaks for the predicted class: the last feature "
-        "maps weighted by the gradient of the class (Grad-CAM), as a share of the largest value in the image."
+        f"{what}, then the images predicted worst; beside each what speaks for the most probable class: the last "
+        "feature maps weighted by the gradient of the class (Grad-CAM), as a share of the largest value in the image."
     )
     return "class_activation_maps", "Class-activation maps", caption, figure
 

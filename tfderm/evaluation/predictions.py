@@ -18,7 +18,8 @@ from tfderm.recipe import Recipe
 class Predictions:
     """What was predicted for N images, by the model and by baselines.
 
-    A prediction is (N,) float scores where the task is severity, (N, num_classes) probabilities where it is classes.
+    A prediction is (N,) float scores where the task is severity, (N, num_classes) probabilities where it is classes,
+    which sum to 1 unless an image may have several.
     For detection it is (N,) objects, per image (n, 3) float64, a row per box: its score, the index of the true box it
     found or -1, and whether it counts at the chosen confidence.
 
@@ -26,7 +27,8 @@ class Predictions:
         task: one of `tfderm.contract.TASKS`.
         images: (N,) names.
         groups: (N,) patients, or lesions where there is no patient.
-        y_true: (N,) float scores, integer classes, or numbers of lesions.
+        y_true: (N,) float scores, integer classes, or numbers of lesions; (N, num_classes), 1 for the labels that an
+            image shows, where it may show several.
         y_pred: the model's prediction.
         baselines: name -> the baseline's prediction.
         labels: class labels in the order of the probabilities.
@@ -64,7 +66,10 @@ def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> 
                 row |= {f"{prefix}y_pred": len(counted), f"{prefix}found": int(np.sum(counted[:, 1] >= 0))}
             row["y_true"] = p.y_true[index]
         else:
-            row |= {"y_true": p.labels[p.y_true[index]], "y_pred": p.labels[int(p.y_pred[index].argmax())]}
+            if p.task == "multilabel":
+                row["y_true"] = ";".join(np.array(p.labels)[p.y_true[index] > 0])
+            else:
+                row |= {"y_true": p.labels[p.y_true[index]], "y_pred": p.labels[int(p.y_pred[index].argmax())]}
             for prefix, prediction in {"": p.y_pred, **{f"baseline_{k}_": v for k, v in p.baselines.items()}}.items():
                 row |= {f"{prefix}probability_{label}": prediction[index, i] for i, label in enumerate(p.labels)}
         rows.append(row | {f"metadata_{key}": record.metadata.get(key, "") for key in metadata})
@@ -95,7 +100,11 @@ def read_predictions(path: Path, recipe: Recipe) -> Predictions:
 
             baselines = {name: values(f"baseline_{name}") for name in names}
         else:
-            y_true = np.array([recipe.labels.index(row["y_true"]) for row in rows])
+            if recipe.task == "multilabel":
+                shown = [row["y_true"].split(";") for row in rows]
+                y_true = np.array([[label in own for label in recipe.labels] for own in shown], dtype=np.int64)
+            else:
+                y_true = np.array([recipe.labels.index(row["y_true"]) for row in rows])
             end = f"_probability_{recipe.labels[0]}"
             names = [c.removeprefix("baseline_").removesuffix(end) for c in columns if c.endswith(end)]
 

@@ -16,6 +16,8 @@ from tfderm.evaluation.wording import (
     headline,
     metric_rows,
     selective_sentences,
+    threshold_rows,
+    threshold_sentence,
 )
 from tfderm.files import read_json, write_text
 from tfderm.run import Run
@@ -69,6 +71,8 @@ def _content(run: Run, folders: Sequence[Path]) -> dict[str, Any]:
         "components": component_rows(result),
         "intervals": result.get("prediction_intervals"),
         "selective": selective_sentences(result),
+        "thresholds": threshold_rows(result),
+        "threshold_sentence": threshold_sentence(result),
         "set_classes": result.get("selective", {}).get("sets", {}).get("classes", {}),
         "subgroups": _subgroups(result),
         "figures": [{**figure, "data": _inline(run.figures / figure["file"])} for figure in result["figures"]],
@@ -99,6 +103,10 @@ def _details(result: dict[str, Any]) -> dict[str, Any]:
             f"Boxes count from confidence {point['confidence']:.3g} on ({point['rule']}). By pycocotools, over all "
             f"confidences: {average}."
         )
+    elif result["task"] == "multilabel":
+        first, counted = "label", "images that show it"
+        metric, title = table["mean_average_precision"], "Average precision by label"
+        rows, note = list(result["label_average_precisions"].items()), ""
     else:
         first, counted = "class", "images"
         metric, title = table["mean_class_recall"], "Recall by class"

@@ -50,6 +50,11 @@ def task_metrics(task: str, num_classes: int = 0) -> dict[str, Metric]:
             "mae": Metric("Mean absolute error", metrics.mean_absolute_error, "points", True),
             "pair_accuracy": Metric("Pair accuracy", metrics.pair_accuracy, "%", False),
         }
+    if task == "multilabel":
+        return {
+            "mean_average_precision": Metric("Mean average precision", metrics.mean_average_precision, "%", False),
+            "loss": Metric("Binary cross-entropy loss", metrics.binary_cross_entropy, "", True),
+        }
 
     def recall(y_true, probabilities):
         return metrics.mean_class_recall(y_true, probabilities.argmax(1), num_classes)
@@ -114,8 +119,8 @@ def score(predictions: Predictions, seed: int = 0) -> dict[str, Any]:
     }
     if p.task == "detection":
         return result
-    details = _severity_details if p.task == "severity" else _class_details
-    return result | details(p, options)
+    details = {"severity": _severity_details, "classification": _class_details, "multilabel": _label_details}
+    return result | details[p.task](p, options)
 
 
 def _recall(num_true: np.ndarray, judged: np.ndarray) -> float:
@@ -209,13 +214,33 @@ def _class_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+def _label_details(p: Predictions, options: Mapping[str, Any]) -> dict[str, Any]:
+    def precision_of(index: int, prediction: np.ndarray) -> dict[str, Any]:
+        arrays = (p.y_true[:, [index]], prediction[:, [index]])
+        return bootstrap_interval(metrics.mean_average_precision, arrays, p.groups, **options).to_json()
+
+    return {
+        "labels": list(p.labels),
+        "label_average_precisions": {
+            label: {
+                "n": int(p.y_true[:, index].sum()),
+                "model": precision_of(index, p.y_pred),
+                "baselines": {name: precision_of(index, prediction) for name, prediction in p.baselines.items()},
+            }
+            for index, label in enumerate(p.labels)
+        },
+    }
+
+
 def image_errors(predictions: Predictions) -> np.ndarray:
-    """(N,) how wrong each prediction is: error in points, -ln p(true class), or lesions missed plus invented."""
+    """(N,) how wrong each prediction is: error in points, -ln p(truth), or lesions missed plus invented."""
     if predictions.task == "detection":
         counted = [own[own[:, 2] > 0, 1] >= 0 for own in predictions.y_pred]
         found = np.array([hits.sum() for hits in counted])
         return predictions.y_true - found + np.array([len(hits) for hits in counted]) - found
     if predictions.task == "severity":
         return np.abs(predictions.y_pred - predictions.y_true)
+    if predictions.task == "multilabel":
+        return metrics.image_cross_entropies(predictions.y_true, predictions.y_pred)
     chosen = predictions.y_pred[np.arange(len(predictions.y_true)), predictions.y_true]
     return -np.log(np.clip(chosen, 1e-7, 1))

@@ -11,6 +11,7 @@ from tfderm.evaluation.scores import LEVEL, Metric, task_metrics
 PREDICTOR_TITLES = {
     "constant": "constant predictor (median of the training scores)",
     "majority": "majority class",
+    "shares": "share of the training images that show the label",
     "median_box": "median box (that of the training lesions, in every image)",
     "colour_histogram": "colour-histogram regression",
 }
@@ -157,6 +158,38 @@ def selective_sentences(result: Mapping[str, Any]) -> list[str]:
         f"(mean of {sets['repeats']} halvings of these images by patient or lesion; {sets['size']:.2f} classes a set, "
         f"{100 * sets['single']:.1f} % with one, {100 * sets['empty']:.1f} % empty).",
     ]
+
+
+def threshold_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per label of images that may show several: `label`, `images` that show it, the `threshold` of its
+    probability, and `precision`, `recall` and `f1` in words; empty for other tasks.
+    """
+    return [
+        {"label": label, "images": row["n"], "threshold": f"{100 * row['threshold']:.1f} %"}
+        | {name: format_interval(_SHARE, row[name]) for name in ("precision", "recall", "f1")}
+        for label, row in result.get("thresholds", {}).get("labels", {}).items()
+    ]
+
+
+def threshold_sentence(result: Mapping[str, Any]) -> str:
+    """How the labels' thresholds were chosen and how often all labels are right; "" for other tasks."""
+    report = result.get("thresholds")
+    if not report:
+        return ""
+    chosen = report["chosen_on"]
+    guessed = f" Without one to choose by, 50 %: {', '.join(report['guessed'])}." if report["guessed"] else ""
+    return (
+        "A label is said to be there from a probability of its own on, that of the largest F1 on the "
+        f"{chosen['num_images']} images of the {chosen['split']} split.{guessed} Every label is told right on "
+        f"{format_interval(_SHARE, report['exact'])} of these images."
+    )
+
+
+def threshold_table(result: Mapping[str, Any]) -> str:
+    """Thresholds with what they give, for a terminal; "" for other tasks."""
+    header = ["label", "images that show it", "from", "precision", "recall", "F1"]
+    rows = [list(row.values()) for row in threshold_rows(result)]
+    return text_table(header, rows) if rows else ""
 
 
 def component_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ def explained(model: keras.Model, contract: ModelContract) -> tuple[keras.Model,
     Raises:
         InputError: the model is no classifier, or the gradient through its head is not known.
     """
-    if contract.task != "classification":
+    if not contract.labels:
         raise InputError(
             f"{contract.recipe}: class-activation maps explain classifiers; this is a {contract.task} model. "
             "Export it without --explain."

@@ -14,7 +14,7 @@ from tfderm.files import sha256, write_json
 from tfderm.runtime.predictor import LiteRTModel
 from tfderm.runtime.preprocess import load, resize
 
-_WHOLE = ("band", "answered", "set", "unsuitable")
+_WHOLE = ("band", "answered", "set", "present", "unsuitable")
 
 TOLERANCES = {
     "float": FLOAT32_TOLERANCES
@@ -111,14 +111,15 @@ def _jumps(
         if any(abs(score - threshold) <= tolerances["severity"] for _, threshold in SEVERITY_BANDS):
             half_widths = contract.uncertainty["interval"]["half_widths"].values()
             jumps |= {"band": 1.0, "interval": max(half_widths) - min(half_widths)}
-    if contract.task == "classification":
+    if contract.labels:
         probabilities, reach = answer[contract.output("probabilities").name], tolerances["probabilities"]
         if contract.outputs_of_kind("answered"):
             threshold = contract.uncertainty["abstention"]["threshold"]
             jumps["answered"] = float(abs(probabilities.max() - threshold) <= reach)
-        if contract.outputs_of_kind("set"):
-            thresholds = list(contract.uncertainty["sets"]["thresholds"].values())
-            jumps["set"] = float(np.any(np.abs(probabilities - thresholds) <= reach))
+        for kind, field in (("set", "sets"), ("present", "labels")):
+            if contract.outputs_of_kind(kind):
+                thresholds = list(contract.uncertainty[field]["thresholds"].values())
+                jumps[kind] = float(np.any(np.abs(probabilities - thresholds) <= reach))
         second, first = np.sort(probabilities)[-2:]  # Another class may become the most probable one.
         jumps["class_activation_map"] = float(first - second <= 2 * reach)
     return jumps

@@ -75,6 +75,8 @@ def _uncertainty(contract: ModelContract) -> list[str]:
         return []
     if contract.task == "classification":
         return _selective(contract.uncertainty)
+    if contract.task == "multilabel":
+        return _labels(contract.uncertainty)
     interval, measured = contract.uncertainty["interval"], contract.uncertainty["measured_on"]
     label = " (synthetic images)" if measured["synthetic"] else ""
     lines = [
@@ -96,7 +98,7 @@ def _uncertainty(contract: ModelContract) -> list[str]:
 
 def _selective(measured: Mapping[str, Any]) -> list[str]:
     """When a classifier answers, which classes are possible, and which photographs it turns away."""
-    images, abstention, suitability = (measured[key] for key in ("measured_on", "abstention", "suitability"))
+    images, abstention = measured["measured_on"], measured["abstention"]
     label = " (synthetic images)" if images["synthetic"] else ""
     lines = [
         f"## When it answers{label}",
@@ -122,10 +124,34 @@ def _selective(measured: Mapping[str, Any]) -> list[str]:
             f"- {sets['level']:.0%} of its sets of classes hold the true one (images behind the thresholds: {counts}). "
             "An empty set: unlike the images of any class."
         )
+    return [*lines, *_turned_away(measured["suitability"]), ""]
+
+
+def _labels(measured: Mapping[str, Any]) -> list[str]:
+    """From which probability on each label is there, and which photographs are turned away."""
+    images, labels = measured["measured_on"], measured["labels"]
+    label = " (synthetic images)" if images["synthetic"] else ""
+    return [
+        f"## When a label is there{label}",
+        "",
+        f"From the probability of the largest F1 on {images['num_images']} images of {images['num_groups']} patients "
+        "or lesions of the validation split; 50 % where none of them shows the label.",
+        "",
+        *(
+            f"- {name}: from {threshold:.1%} on ({labels['counts'][name]} of the images show it)."
+            for name, threshold in labels["thresholds"].items()
+        ),
+        *_turned_away(measured["suitability"]),
+        "",
+    ]
+
+
+def _turned_away(suitability: Mapping[str, Any]) -> list[str]:
     reasons = ", ".join(check["words"] for check in suitability["checks"])
-    lines.append(f"- Turned away: {reasons}; {suitability['share']:.1%} of suitable photographs are, at most.")
-    lines += [f"- Not checked: {name}; {why}." for name, why in suitability["left_out"].items()]
-    return [*lines, ""]
+    return [
+        f"- Turned away: {reasons}; {suitability['share']:.1%} of suitable photographs are, at most.",
+        *(f"- Not checked: {name}; {why}." for name, why in suitability["left_out"].items()),
+    ]
 
 
 def _percent(interval: Mapping[str, float]) -> str:

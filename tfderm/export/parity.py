@@ -14,6 +14,7 @@ from tfderm.metrics import (
     accuracy,
     class_recalls,
     mean_absolute_error,
+    mean_average_precision,
     pair_accuracy,
     paired_difference,
 )
@@ -69,7 +70,8 @@ class HeldOut:
 
     Args:
         batches: called for each pass; yields (b, H, W, 3) uint8 at the model's size.
-        y_true: (N,) scores, or classes as integers.
+        y_true: (N,) scores, or classes as integers; (N, num_labels), 1 for the labels that an image shows, where it may
+            show several.
         groups: (N,) patient or lesion.
         lesions: (N,) bool, whether the image shows a lesion; only used where there are location maps.
         split: name of the split.
@@ -139,7 +141,7 @@ def compare(
             outputs[name] = _differences(
                 kind, reference[name][alike], candidate[name][alike], np.ones(alike.sum(), bool)
             )
-        if kind == "probabilities":
+        if kind == "probabilities" and contract.task == "classification":
             outputs[name]["agreement_by_class"] = _agreement_by_class(
                 contract.labels, held_out.y_true, reference[name], candidate[name]
             )
@@ -147,13 +149,13 @@ def compare(
     checks = [_check("finite outputs", float(finite), ">=", 1.0)]
     metrics: tuple[dict[str, float], dict[str, float]] = ({}, {})
     if finite:
-        judge = _severity if contract.task == "severity" else _classification
+        judge = {"severity": _severity, "classification": _classification, "multilabel": _multilabel}[contract.task]
         task_checks, metrics = judge(contract, reference, candidate, held_out)
         if "interval" in kinds.values():
             checks.append(
                 _check("interval and band miss the score's", _missed(contract, candidate), "<=", ANSWER_TOLERANCE)
             )
-        if contract.task == "classification":
+        if contract.labels:
             checks += _answer_checks(contract, scheme, reference, candidate)
         if scheme == "float32":
             checks += [
@@ -265,10 +267,17 @@ def _answer_checks(
         for output in contract.outputs_of_kind(kind):
             same = (reference[output.name] == candidate[output.name]).all(axis=1)
             checks.append(_check(f"{output.name} agreement", same.mean(), ">=", least))
+    for output in contract.outputs_of_kind("present"):
+        same = reference[output.name] == candidate[output.name]
+        checks.append(_check(f"{output.name} agreement, of all labels of all images", same.mean(), ">=", least))
     name = contract.output("probabilities").name
     for output in contract.outputs_of_kind("set"):
         members = ConformalSets.from_json(contract.uncertainty["sets"]).members(candidate[name])
         wrong = np.sum(members != candidate[output.name])
+        checks.append(_check(f"{output.name} misses the probabilities'", wrong, "<=", 0))
+    for output in contract.outputs_of_kind("present"):
+        thresholds = np.float32(list(contract.uncertainty["labels"]["thresholds"].values()))
+        wrong = np.sum((candidate[name] >= thresholds) != candidate[output.name])
         checks.append(_check(f"{output.name} misses the probabilities'", wrong, "<=", 0))
     for output in contract.outputs_of_kind("answered"):
         threshold = np.float32(contract.uncertainty["abstention"]["threshold"])
@@ -328,6 +337,24 @@ def _classification(contract, reference, candidate, held_out):
                 lambda truth, y, index=index: class_recalls(truth, y, num_classes)[index], y_true, a, b, held_out.groups
             )
             checks.append(_check(f"recall drop of {label}, low end of its interval", drop.low, "<=", RECALL_DROP))
+    return checks, metrics
+
+
+def _multilabel(contract, reference, candidate, held_out):
+    name = contract.output("probabilities").name
+    y_true, a, b = held_out.y_true, reference[name], candidate[name]
+    metrics = tuple({"mean_average_precision": _defined(mean_average_precision(y_true, p))} for p in (a, b))
+    checks = [_distinct(a, b)]
+    if metrics[0]["mean_average_precision"] is not None:
+        drop = metrics[0]["mean_average_precision"] - metrics[1]["mean_average_precision"]
+        checks.append(_check("mean average precision drop", drop, "<=", ACCURACY_DROP))
+    for index, label in enumerate(contract.labels):
+        if y_true[:, index].any():
+            columns = (y_true[:, [index]], a[:, [index]], b[:, [index]])
+            drop = paired_difference(mean_average_precision, *columns, held_out.groups)
+            checks.append(
+                _check(f"average precision drop of {label}, low end of its interval", drop.low, "<=", RECALL_DROP)
+            )
     return checks, metrics
 
 

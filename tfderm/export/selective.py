@@ -10,8 +10,7 @@ import numpy as np
 from tfderm.contract import ModelContract, Output
 from tfderm.errors import InputError
 from tfderm.export.held_out import RunImages
-from tfderm.export.parity import keras_outputs
-from tfderm.export.suitability import measure_suitability, unsuitable, with_measures
+from tfderm.export.suitability import measured_suitability, unsuitable, unsuitable_output
 from tfderm.layers import SelectiveAnswer
 from tfderm.metrics import (
     ConformalSets,
@@ -25,8 +24,6 @@ from tfderm.metrics import (
 from tfderm.metrics.selective import SMALLEST_ANSWERED
 
 SET_LEVEL = 0.9
-MAX_TRAINING_IMAGES = 2000
-"""Training images that the usual look of an image is learned from; more change it little."""
 
 
 def measure_selective(model: keras.Model, images: RunImages) -> tuple[dict[str, Any], PrincipalSubspace | None]:
@@ -38,40 +35,26 @@ def measure_selective(model: keras.Model, images: RunImages) -> tuple[dict[str, 
     Returns:
         `temperature`; `abstention` (wanted_accuracy, smallest, threshold; coverage and accuracy as intervals over
         resampled patients, or without them where no threshold gives the wanted accuracy); `sets` (JSON form of
-        `ConformalSets`, absent where there are too few images); `suitability` (as `measure_suitability`);
-        `measured_on`; and the subspace that `suitability` needs. Empty, and None, without a softmax or validation
-        images. stderr says what is missing and why.
+        `ConformalSets`, absent where there are too few images); `suitability`, `measured_on` and the subspace as
+        `measured_suitability`. Empty, and None, without validation images. stderr says what is missing and why.
     """
-    if logits(model) is None:
+    found = measured_suitability(model, images)
+    if found is None:
         return {}, None
-    labels = images.run.contract.labels
-    try:
-        held_out, usual = images.held_out("validation"), images.held_out("train", MAX_TRAINING_IMAGES)
-        measuring = with_measures(model)
-        validation, training = (keras_outputs(measuring, part.batches()) for part in (held_out, usual))
-        suitability, subspace = measure_suitability(training, validation)
-    except InputError as error:
-        print(f"this bundle always answers: {error}", file=sys.stderr)
-        return {}, None
-    raw = logits_of(validation["probabilities"])
-    temperature = fit_temperature(raw, held_out.y_true)
+    labels, y_true = images.run.contract.labels, found.held_out.y_true
+    raw = logits_of(found.outputs["probabilities"])
+    temperature = fit_temperature(raw, y_true)
     probabilities = tempered(raw, temperature)
     result = {
         "temperature": temperature,
-        "abstention": _abstention(probabilities, held_out, images.run.recipe.wanted_accuracy),
-        "suitability": suitability,
-        "measured_on": {
-            "split": "validation",
-            "num_images": len(held_out.y_true),
-            "num_groups": len(set(held_out.groups)),
-            "synthetic": held_out.synthetic,
-        },
+        "abstention": _abstention(probabilities, found.held_out, images.run.recipe.wanted_accuracy),
+        **found.measured,
     }
     try:
-        result["sets"] = ConformalSets.fit(held_out.y_true, probabilities, labels, SET_LEVEL).to_json()
+        result["sets"] = ConformalSets.fit(y_true, probabilities, labels, SET_LEVEL).to_json()
     except InputError as error:
         print(f"no prediction sets in this bundle: {error}", file=sys.stderr)
-    return result, subspace
+    return result, found.subspace
 
 
 def _abstention(probabilities: np.ndarray, held_out, wanted_accuracy: float) -> dict[str, Any]:
@@ -98,13 +81,11 @@ def _abstention(probabilities: np.ndarray, held_out, wanted_accuracy: float) -> 
     }
 
 
-def logits(model: keras.Model) -> keras.KerasTensor | None:
-    """What the softmax named `probabilities` reads; None where that layer is no softmax."""
-    layer = next((layer for layer in model.layers if layer.name == "probabilities"), None)
+def logits(model: keras.Model) -> keras.KerasTensor:
+    """What the softmax of the layer `probabilities` reads; a fully connected layer with a softmax is taken apart."""
+    layer = model.get_layer("probabilities")
     if isinstance(layer, keras.layers.Softmax):
         return layer.input
-    if not isinstance(layer, keras.layers.Dense) or layer.activation is not keras.activations.softmax:
-        return None
     linear = keras.layers.Dense.from_config({**layer.get_config(), "activation": "linear", "name": "logits"})
     tensor = linear(layer.input)
     linear.set_weights(layer.get_weights())
@@ -128,8 +109,7 @@ def with_selective(model: keras.Model, contract: ModelContract, subspace: Princi
 def selective_outputs(contract: ModelContract, measured: dict[str, Any]) -> ModelContract:
     """The contract of `with_selective`'s model, from the trained model's own."""
     size = len(contract.labels)
-    checks = measured["suitability"]["checks"]
-    answers = [Output("unsuitable", "unsuitable", (len(checks),), (0.0, 1.0), ", ".join(c["name"] for c in checks))]
+    answers = [unsuitable_output(measured)]
     if measured["abstention"]["threshold"] is not None:
         answers.append(Output("answered", "answered", (1,), (0.0, 1.0)))
     if "sets" in measured:

@@ -1,5 +1,6 @@
 """Which photographs a classifier turns away: limits measured on those it was trained for, applied in the graph."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfderm.contract import Output
+from tfderm.errors import InputError
+from tfderm.export.held_out import RunImages
+from tfderm.export.parity import HeldOut, keras_outputs
 from tfderm.layers import FeatureDistance, OutsideLimits, PhotographMeasures
 from tfderm.metrics import PrincipalSubspace, conformal_quantile
+
+MAX_TRAINING_IMAGES = 2000
+"""Training images that the usual look of an image is learned from; more change it little."""
 
 _UNFAMILIAR = "unfamiliarity"
 
@@ -43,6 +51,42 @@ CHECKS = (
     # One is what the average training image has: nothing nearer is unfamiliar, and far below lies only rounding.
     Check(_UNFAMILIAR, "above", "unlike the images it was trained on", 0.006, bound=1.0),
 )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the validation images of a run tell: themselves, the model's outputs for them, and the checks' limits.
+
+    Args:
+        held_out: the images.
+        outputs: of the model, by name.
+        measured: for the contract: `suitability` (as `measure_suitability`) and `measured_on`.
+        subspace: of the training images' features, which `suitability` needs.
+    """
+
+    held_out: HeldOut
+    outputs: dict[str, np.ndarray]
+    measured: dict[str, Any]
+    subspace: PrincipalSubspace
+
+
+def measured_suitability(model: keras.Model, images: RunImages) -> Measured | None:
+    """Run a classifier on the validation images, which training does not fit; None, and stderr says why, without."""
+    try:
+        held_out, usual = images.held_out("validation"), images.held_out("train", MAX_TRAINING_IMAGES)
+        measuring = with_measures(model)
+        validation, training = (keras_outputs(measuring, part.batches()) for part in (held_out, usual))
+        suitability, subspace = measure_suitability(training, validation)
+    except InputError as error:
+        print(f"this bundle always answers: {error}", file=sys.stderr)
+        return None
+    measured_on = {
+        "split": "validation",
+        "num_images": len(held_out.y_true),
+        "num_groups": len(set(held_out.groups)),
+        "synthetic": held_out.synthetic,
+    }
+    return Measured(held_out, validation, {"suitability": suitability, "measured_on": measured_on}, subspace)
 
 
 def with_measures(model: keras.Model) -> keras.Model:
@@ -120,3 +164,9 @@ def unsuitable(model: keras.Model, checks: Sequence[dict[str, Any]], subspace: P
     distance.set_weights([subspace.mean, subspace.components, np.float32(subspace.spread)])
     layer = OutsideLimits([check["limit"] for check in checks], [check["side"] for check in checks], name="unsuitable")
     return layer([values[check["name"]] for check in checks])
+
+
+def unsuitable_output(measured: dict[str, Any]) -> Output:
+    """How a contract declares the tensor of `unsuitable`."""
+    checks = measured["suitability"]["checks"]
+    return Output("unsuitable", "unsuitable", (len(checks),), (0.0, 1.0), ", ".join(check["name"] for check in checks))

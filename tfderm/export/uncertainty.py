@@ -10,6 +10,7 @@ import numpy as np
 from tfderm.contract import ModelContract, Output
 from tfderm.errors import InputError
 from tfderm.export.held_out import RunImages
+from tfderm.export.label_thresholds import label_outputs, measure_labels, with_labels_present
 from tfderm.export.parity import keras_outputs
 from tfderm.export.selective import measure_selective, selective_outputs, with_selective
 from tfderm.layers import SeverityInterval
@@ -26,6 +27,8 @@ def measure_uncertainty(model: keras.Model, images: RunImages) -> tuple[dict[str
     """The contract's `uncertainty` of a trained model, and the subspace that a classifier's checks need."""
     if images.run.contract.task == "classification":
         return measure_selective(model, images)
+    if images.run.contract.task == "multilabel":
+        return measure_labels(model, images)
     return measure_severity(model, images), None
 
 
@@ -35,6 +38,8 @@ def with_answers(model: keras.Model, contract: ModelContract, subspace: Principa
         return model
     if contract.task == "classification":
         return with_selective(model, contract, subspace)
+    if contract.task == "multilabel":
+        return with_labels_present(model, contract, subspace)
     return with_interval(model, contract)
 
 
@@ -42,8 +47,8 @@ def with_uncertainty(contract: ModelContract, uncertainty: dict[str, Any]) -> Mo
     """The contract of `with_answers`' model, from the trained model's own."""
     if not uncertainty:
         return contract
-    extend = selective_outputs if contract.task == "classification" else interval_outputs
-    return extend(contract, uncertainty)
+    extend = {"severity": interval_outputs, "classification": selective_outputs, "multilabel": label_outputs}
+    return extend[contract.task](contract, uncertainty)
 
 
 def measure_severity(model: keras.Model, images: RunImages) -> dict[str, Any]:

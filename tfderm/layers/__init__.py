@@ -2,6 +2,7 @@
 
 from tfderm.layers.colour_histogram import ColourHistogram
 from tfderm.layers.feature_distance import FeatureDistance
+from tfderm.layers.labels_present import LabelsPresent
 from tfderm.layers.mirrored_views import AverageOverViews, MirroredViews
 from tfderm.layers.outside_limits import OutsideLimits
 from tfderm.layers.photograph_measures import PhotographMeasures
@@ -15,6 +16,7 @@ __all__ = [
     "AverageOverViews",
     "ColourHistogram",
     "FeatureDistance",
+    "LabelsPresent",
     "MirroredViews",
     "OutsideLimits",
     "PhotographMeasures",

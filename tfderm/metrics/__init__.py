@@ -27,6 +27,14 @@ from tfderm.metrics.detection import (
     recall_at,
 )
 from tfderm.metrics.familiarity import PrincipalSubspace
+from tfderm.metrics.multilabel import (
+    binary_cross_entropy,
+    exact_matches,
+    f1,
+    image_cross_entropies,
+    label_average_precisions,
+    mean_average_precision,
+)
 from tfderm.metrics.selective import accuracy_at_coverage, area_under_risk_coverage, cut_off, monotone_within
 from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
 
@@ -49,6 +57,7 @@ __all__ = [
     "accuracy_at_coverage",
     "area_under_risk_coverage",
     "average_precision",
+    "binary_cross_entropy",
     "bootstrap_interval",
     "bootstrap_sample",
     "choose_confidence",
@@ -57,11 +66,16 @@ __all__ = [
     "confusion_matrix",
     "cross_entropy",
     "cut_off",
+    "exact_matches",
     "expected_calibration_error",
+    "f1",
     "fit_temperature",
+    "image_cross_entropies",
+    "label_average_precisions",
     "logits_of",
     "match_detections",
     "mean_absolute_error",
+    "mean_average_precision",
     "mean_class_recall",
     "monotone_within",
     "pair_accuracy",

@@ -1,5 +1,7 @@
 """A classification network: any of `tfderm.models.backbones` with its own head."""
 
+from functools import partial
+
 import keras
 
 from tfderm.errors import InputError
@@ -12,6 +14,7 @@ def classifier(
     backbone="resnet50",
     image_size=None,
     num_classes=None,
+    activation="softmax",
     features_only=False,
     frozen_stages=0,
     weights=None,
@@ -25,6 +28,7 @@ def classifier(
         backbone: one of `tfderm.models.backbones.ARCHITECTURES`.
         image_size: height, width in pixels; by default what its ImageNet weights were trained for.
         num_classes: number of outputs; by default as many as the weights tell, 1000 without weights.
+        activation: of the logits: "softmax" for one class of every image, "sigmoid" for several labels.
         features_only: without the head.
         frozen_stages: how many stages, counted from the pixels, do not learn; their batch normalisation uses the
             statistics that it has. A stage ends with one of the network's feature maps.
@@ -39,8 +43,8 @@ def classifier(
         `normalization` gives the normalised pixels, `Architecture.last` the logits.
 
     Raises:
-        InputError: there is no such network; it has fewer stages than shall be frozen; the images are too small for it;
-            the weights cannot be read or do not fit.
+        InputError: there is no such network or activation; it has fewer stages than shall be frozen; the images are too
+            small for it; the weights cannot be read or do not fit.
     """
     network = architecture(backbone)
     found = read_weights(weights, network).adapted(network) if weights else None
@@ -50,6 +54,8 @@ def classifier(
         raise InputError(
             f"`frozen_stages` of {backbone} goes from 0 to {len(network.strides)}. Received: {frozen_stages}"
         )
+    if activation not in ("softmax", "sigmoid"):
+        raise InputError(f"`activation` must be softmax or sigmoid. Received: {activation!r}")
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     image = image_input(image_size or network.image_size)
     normalized = normalize(image, mean or trained_mean, std or trained_std)
@@ -61,7 +67,8 @@ def classifier(
         raise InputError(
             f"{backbone} cannot take images of {image.shape[1]}x{image.shape[2]} pixels: {reason}"
         ) from None
-    probabilities = keras.layers.Softmax(dtype=keras.config.floatx(), name="probabilities")(logits)
+    answer = keras.layers.Softmax if activation == "softmax" else partial(keras.layers.Activation, "sigmoid")
+    probabilities = answer(dtype=keras.config.floatx(), name="probabilities")(logits)
     model = keras.Model(image, {"probabilities": probabilities}, name=backbone)
     if found:
         load_weights(model, found, network.last)

@@ -24,7 +24,8 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
         recipe: gives image size and labels.
         path: an uncompressed .npz with, for N records of (H, W) pixels and M boxes,
             images (N, H, W, 3) uint8 RGB; image (N,) names; group (N,) names;
-            label (N,) int64, index into labels (K,), or severity (N,) float32, 0..72, or for detection neither;
+            label (N,) int64, index into labels (K,), or of several labels (N, K) int64, 1 for those shown, or severity
+            (N,) float32, 0..72, or for detection neither;
             where the recipe's model predicts components erythema, induration, desquamation (N,) float32, 0..4, and
             area, 0..6, NaN where nobody graded them;
             boxes (M, 4) float32 x, y, width, height in pixels of the resized image; box_record (M,) int64, the record
@@ -43,7 +44,7 @@ def write_arrays(corpus: Corpus, records: Sequence[Record], recipe: Recipe, path
         arrays["severity"] = true_values(records, recipe).astype(np.float32)
         if recipe.model_options.get("components"):
             arrays |= {name: component_grades(records, name).astype(np.float32) for name in COMPONENT_LIMITS}
-    elif recipe.task == "classification":
+    elif recipe.classes:
         arrays["labels"] = np.array(recipe.labels)
         arrays["label"] = true_values(records, recipe)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:

@@ -25,7 +25,8 @@ def batch_order(
         pairs: "random", "all" or "none".
         seed: of the run.
         epoch: 0, 1, ...
-        classes: (num_images,) class of every image, where classes are to be drawn equally often.
+        classes: (num_images,) class of every image, or (num_images, num_labels), 1 for the labels that it shows, where
+            they are to be drawn equally often.
         images_per_class: with `classes`; 0 for as many images as there are, in all.
 
     Returns:
@@ -45,11 +46,12 @@ def batch_order(
 
 
 def _balanced(classes: np.ndarray, images_per_class: int, rng: np.random.Generator) -> np.ndarray:
-    present = np.unique(classes)
+    shows = classes > 0 if classes.ndim == 2 else classes[:, None] == np.unique(classes)
+    present = np.flatnonzero(shows.any(axis=0))
     share = images_per_class or -(-len(classes) // len(present))
     drawn = []
-    for each in present:
-        members = np.flatnonzero(classes == each)
+    for label in present:
+        members = np.flatnonzero(shows[:, label])
         rounds = -(-share // len(members))
         drawn.append(np.concatenate([rng.permutation(members) for _ in range(rounds)])[:share])
     total = images_per_class * len(present) or len(classes)

@@ -35,7 +35,8 @@ class InputPipeline:
 
     - severity (B, 1), and location_map_S (B, H/S, W/S, 1), -1 where nobody annotated boxes;
     - a component's grade (B, 1), -1 where nobody gave one;
-    - probabilities, and what else learns the class: class index (B,). Where the recipe balances classes, training draws
+    - probabilities, and what else learns the class: class index (B,), or of several labels (B, num_labels) float32, 1
+      for those that the photograph shows, else 0. Where the recipe balances classes, training draws
       each equally often, and otherwise they are weighted inversely to their frequency;
     - auxiliary_COLUMN: class index (B,), with weight 0 where it is unknown;
     - detection: boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a photograph.
@@ -58,10 +59,13 @@ class InputPipeline:
         self.training = training
         self._images = ImageStore(corpus, self.records, recipe.image)
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
-        if recipe.task == "classification":
-            classes = true_values(self.records, recipe).astype(np.int32)
-            weighted = recipe.class_balance and not training
-            weights = class_weights(classes, len(recipe.labels), weighted)
+        if recipe.classes:
+            classes = true_values(self.records, recipe)
+            if recipe.task == "multilabel":
+                classes, weights = classes.astype(np.float32), np.ones(len(classes), np.float32)
+            else:
+                classes = classes.astype(np.int32)
+                weights = class_weights(classes, len(recipe.labels), recipe.class_balance and not training)
             self._classes, self._weights = dict.fromkeys(answers, classes), dict.fromkeys(answers, weights)
             for target in auxiliary:
                 classes = target.classes(self.records)
@@ -122,7 +126,7 @@ class InputPipeline:
             image, moved = augment(self._images[position], self._boxes[position][1], augmentation, rng)
             images.append(image)
             boxes.append((self._boxes[position][0], moved))
-        if self.recipe.task == "classification":
+        if self.recipe.classes:
             answers = (*self._classes.values(), *self._weights.values())
             return [np.stack(images), *(values[positions] for values in answers)]
         if self.recipe.task == "detection":
@@ -143,8 +147,10 @@ class InputPipeline:
 
         height, width = self.recipe.image_size
         specs = {"image": tf.TensorSpec((None, height, width, 3), tf.uint8)}
-        if self.recipe.task == "classification":
-            classes = {name: tf.TensorSpec((None,), tf.int32) for name in self._classes}
+        if self.recipe.classes:
+            classes = {
+                name: tf.TensorSpec((None, *values.shape[1:]), values.dtype) for name, values in self._classes.items()
+            }
             weights = {_WEIGHT + name: tf.TensorSpec((None,), tf.float32) for name in self._weights}
             return specs | classes | weights
         if self.recipe.task == "detection":

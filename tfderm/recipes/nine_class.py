@@ -13,7 +13,8 @@ an epoch, the paper's number; with few photographs fewer are enough, as `--set i
 
 The networks begin from ImageNet's weights, which are fetched or must be in a cache; `--set weights=FILE` takes them
 from a file, `--from RUN` from a run on other photographs. `_head` variants teach the last layer alone, `_scratch`
-variants begin from random weights.
+variants begin from random weights. `multilabel` tells any number of labels on one photograph (in the manifest with
+semicolons between), each from a probability of its own on.
 """
 
 from dataclasses import replace
@@ -75,6 +76,10 @@ for _network, (_test, _validation, _minutes) in _CLAIMS.items():
             _full, name=f"nine_class:{_network}_scratch", fine_tuning="scratch", weights="", claim=_SCRATCH_CLAIM
         ),
     }
+
+VARIANTS["multilabel"] = replace(
+    RECIPE, name="nine_class:multilabel", task="multilabel", data="synthetic:morphologies", claim={}
+)
 
 TABLES = {
     "Tables 2 and 3, the whole network": {
@@ -139,13 +144,13 @@ CONFUSION = {
 def quick(recipe: Recipe, data: str | None) -> Recipe:
     """Few pixels, epochs and folds; rows that begin from ImageNet begin from drawn dermoscopy instead."""
     small = recipe.with_settings(
-        ["image_size=(64,64)", "folds=2", "epochs=6", "patience=0", "images_per_class=60", "learning_rate=1e-2"]
+        ["image_size=(48,48)", "folds=2", "epochs=5", "patience=0", "images_per_class=60", "learning_rate=1e-2"]
     )
     if recipe.fine_tuning == "scratch":
         return small
     pretraining = replace(
         small,
-        name=f"{recipe.name}:pretraining",
+        name="nine_class:pretraining",
         fine_tuning="full",
         weights="",
         labels=(),

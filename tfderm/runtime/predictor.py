@@ -101,6 +101,8 @@ class Predictor:
             "advice"}, and where the model has one {"set": possible labels, "set_level"}, {"unsuitable": reasons in
             words, none for a suitable photograph} and {"sure": whether the probability suffices and the photograph is
             suitable}.
+            Several labels: {"labels": those that it shows, "names": label -> words, "probabilities"}, the "urgency" and
+            "advice" of the most urgent of them, and where the model has it "unsuitable".
         """
         return interpret(self.contract, self.predict(image))
 
@@ -125,16 +127,23 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
             answer |= {"components": grades, "composed_severity": composed_severity(grades)}
         return answer
     output = contract.output("probabilities")
-    probabilities = np.clip(outputs[output.name], *output.range)
-    label = contract.labels[int(np.argmax(probabilities))]
-    answer = {
-        "label": label,
-        "name": contract.label_names.get(label, label),
-        "probability": float(probabilities.max()),
-        "probabilities": {key: float(value) for key, value in zip(contract.labels, probabilities, strict=True)},
-    }
-    if label in contract.urgency:
-        level = contract.urgency[label]
+    values = np.clip(outputs[output.name], *output.range)
+    probabilities = {label: float(value) for label, value in zip(contract.labels, values, strict=True)}
+    if contract.task == "multilabel":
+        shown = _labels_shown(contract, outputs, probabilities)
+        names = {label: contract.label_names.get(label, label) for label in shown}
+        answer = {"labels": shown, "names": names, "probabilities": probabilities}
+    else:
+        label = contract.labels[int(np.argmax(values))]
+        shown = [label]
+        answer = {
+            "label": label,
+            "name": contract.label_names.get(label, label),
+            "probability": float(values.max()),
+            "probabilities": probabilities,
+        }
+    if ranked := [contract.urgency[label] for label in shown if label in contract.urgency]:
+        level = max(ranked, key=list(URGENCIES).index)
         answer |= {"urgency": level, "advice": URGENCIES[level]}
     for output in contract.outputs_of_kind("set"):
         members = zip(contract.labels, outputs[output.name], strict=True)
@@ -146,3 +155,10 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
     for output in contract.outputs_of_kind("answered"):
         answer["sure"] = bool(outputs[output.name].item() > 0.5) and not answer.get("unsuitable")
     return answer
+
+
+def _labels_shown(contract: ModelContract, outputs: Mapping[str, np.ndarray], probabilities: Mapping[str, float]):
+    """Labels from the model's own decision; more likely than not where it was exported without thresholds."""
+    for output in contract.outputs_of_kind("present"):
+        return [label for label, present in zip(contract.labels, outputs[output.name], strict=True) if present > 0.5]
+    return [label for label, probability in probabilities.items() if probability >= 0.5]

@@ -19,8 +19,8 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
     while Keras averages over images. Components add the mean absolute error of their graded photographs.
     Classification: cross-entropy, with the class weights of the input pipeline, as much of what a spatial transformer
-    saw at a glimpse, and 0.3 times the cross-entropy of each auxiliary output where it is known. Detection: `model`
-    computes its own loss.
+    saw at a glimpse, and 0.3 times the cross-entropy of each auxiliary output where it is known. Several labels: the
+    mean of their binary cross-entropies. Detection: `model` computes its own loss.
     """
     optimizer = make_optimizer(recipe, model, steps_per_epoch)
     if recipe.task == "severity":
@@ -38,6 +38,12 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         model.compile(optimizer, loss=losses, loss_weights=loss_weights, metrics=metrics)
     elif recipe.task == "detection":
         model.compile(optimizer)
+    elif recipe.task == "multilabel":
+        area = keras.metrics.AUC(
+            curve="PR", multi_label=True, num_labels=len(recipe.labels), name="precision_recall_auc"
+        )
+        losses = {"probabilities": keras.losses.BinaryCrossentropy()}
+        model.compile(optimizer, loss=losses, metrics={"probabilities": [area]})
     else:
         weights = {"probabilities": 1.0, "glimpse": 1.0, "auxiliary": 0.3, **recipe.loss_weights}
         losses = {name: keras.losses.SparseCategoricalCrossentropy() for name in model.output}

@@ -220,6 +220,8 @@ def build_model(recipe: Recipe, precision: str, begun: ImageInput | None = None)
     options = {"image_size": recipe.image_size, "weight_decay": recipe.weight_decay, **recipe.model_options}
     if recipe.labels:
         options["num_classes"] = len(recipe.labels)
+    if recipe.task == "multilabel":
+        options["activation"] = "sigmoid"
     if begun is not None and begun.mean and models.takes_weights(recipe.model):
         options |= {"mean": begun.mean, "std": begun.std}
     elif recipe.weights:

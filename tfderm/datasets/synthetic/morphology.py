@@ -33,9 +33,10 @@ WEIGHTS = {
 LABELS = tuple(WEIGHTS)
 SCALP = "scalp"
 _PAINTERS: dict[str, Callable[[np.random.Generator, Site, Planes], Painted]] = {
-    ACNE: paint_acne, "Crust": paint_crust, "Erythema": paint_erythema, "Leukoderma": paint_leukoderma,
-    "Pigmented Maculae": paint_maculae, "Pustule": paint_pustules, "Ulcer": paint_ulcer, "Wheal": paint_wheals,
+    "Leukoderma": paint_leukoderma, "Erythema": paint_erythema, "Pigmented Maculae": paint_maculae,
+    "Wheal": paint_wheals, ACNE: paint_acne, "Pustule": paint_pustules, "Crust": paint_crust, "Ulcer": paint_ulcer,
 }  # fmt: skip
+"""In the order in which one is painted over another."""
 _REGION_WEIGHTS = {ACNE: (0.75, 0.25, 0.0, 0.0), "Ulcer": (0.05, 0.1, 0.2, 0.65)}
 _ANY_REGION = (0.3, 0.25, 0.25, 0.2)
 _SCALP_CHANCES = {NORMAL: 0.4, ALOPECIA: 1.0}
@@ -87,7 +88,7 @@ def render(
         patient: who; skin tone, sex, age and morphology are taken from there.
         number: which photograph; region, light and camera differ.
         image_size: height, width in pixels.
-        label: paint this morphology instead of the patient's own.
+        label: paint this morphology, or these with semicolons between, instead of the patient's own.
     """
     label = label or label_of(seed, patient)
     rng = generator(seed, patient.number, STREAM, number)
@@ -109,8 +110,10 @@ def render(
     elif region == SCALP:
         planes = paint_hairy_scalp(rng, site, planes, patient.age)
     else:
-        if label in _PAINTERS:
-            planes, mask = _PAINTERS[label](rng, site, planes)
+        for name, paint in _PAINTERS.items():
+            if name in label.split(";"):
+                planes, painted = paint(rng, site, planes)
+                mask |= painted
         if rng.random() < _SEBUM_CHANCES.get(label, _SEBUM_CHANCE):
             planes = _sheen(rng, frame, body, lighting.toward, planes)
         hairy = uniform(rng, 0.0, 1.0 if patient.sex == "male" else 0.4)
