@@ -7,8 +7,10 @@ from tfderm.errors import InputError
 from tfderm.evaluation.baselines import (
     BINS,
     ColourHistogramClassifier,
+    ColourHistogramLabels,
     ColourHistogramSeverity,
     ConstantSeverity,
+    LabelShares,
     MajorityClass,
     colour_histogram,
 )
@@ -119,3 +121,18 @@ def test_histogram_classifier_keeps_the_columns_of_absent_classes():
 def test_lengths_must_agree(baseline):
     with pytest.raises(InputError, match="equally long"):
         baseline().fit(np.zeros((2, 4, 4, 3), np.uint8), [1, 0, 1], list("abc"))
+
+
+def test_labels_are_told_by_colour_or_by_their_share():
+    rng = np.random.default_rng(0)
+    shares = rng.uniform(0, 1, 80)
+    images = np.stack([two_colours(share, rng) for share in shares])
+    shown = np.stack([shares > 0.6, rng.random(80) < 0.3, np.ones(80)], axis=1).astype(int)
+    groups = [str(number) for number in range(80)]
+    constant = LabelShares().fit(images[:60], shown[:60], groups[:60]).predict_proba(images[60:])
+    np.testing.assert_allclose(constant, np.tile(shown[:60].mean(axis=0), (20, 1)))
+    told = ColourHistogramLabels().fit(images[:60], shown[:60], groups[:60]).predict_proba(images[60:])
+    assert told.shape == (20, 3) and (told[:, 2] == 1).all()
+    assert told[shown[60:, 0] == 1, 0].min() > told[shown[60:, 0] == 0, 0].max()
+    with pytest.raises(InputError, match="y of shape"):
+        LabelShares().fit(images, shown[:, 0], groups)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_models import LABELS, contract_of, held_out
 
+from tfderm.contract import Output
 from tfderm.export.parity import compare, failures, table
 
 
@@ -171,3 +174,32 @@ def test_agreement_is_reported_for_every_class():
     }
     assert parity["outputs"]["probabilities"]["agreement_by_class"] == expected
     assert f"| top-1 agreement on {LABELS[2]}, 0 images | no image | | |" in table(parity)
+
+
+def label_case(count=400):
+    random = np.random.default_rng(0)
+    shown = (random.random((count, 3)) < (0.2, 0.4, 0.6)).astype(int)
+    probabilities = np.clip(random.normal(0.3 + 0.4 * shown, 0.15), 0, 1).astype(np.float32)
+    thresholds = np.float32([0.5, 0.45, 0.4])
+    contract = contract_of(Shapes(probabilities=(3,)), LABELS)
+    present = Output("present", "present", (3,), (0.0, 1.0))
+    uncertainty = {"labels": {"thresholds": dict(zip(LABELS, thresholds.tolist(), strict=True))}}
+    contract = replace(contract, task="multilabel", outputs=(*contract.outputs, present), uncertainty=uncertainty)
+
+    def outputs(values):
+        return {"probabilities": values, "present": (values >= thresholds).astype(np.float32)}
+
+    return contract, outputs, probabilities, held_out(np.empty((count, 1)), shown)
+
+
+def test_labels_may_change_rarely_and_only_at_their_thresholds():
+    contract, outputs, probabilities, images = label_case()
+    reference = outputs(probabilities)
+    noise = np.random.default_rng(1).normal(0, 1, probabilities.shape).astype(np.float32)
+    near = compare(contract, "static_wi8_ai8", reference, outputs(probabilities + 0.005 * noise), images)
+    assert near["passed"] and near["candidate"]["mean_average_precision"] > 0.9
+    far = compare(contract, "static_wi8_ai8", reference, outputs(probabilities + 0.2 * noise), images)
+    assert {"present agreement, of all labels of all images", "mean average precision drop"} <= set(failed(far))
+    assert any(name.startswith("average precision drop of") for name in failed(far))
+    wrong = outputs(probabilities) | {"present": 1 - reference["present"]}
+    assert "present misses the probabilities'" in failed(compare(contract, "float32", reference, wrong, images))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfderm.datasets.synthetic.skin import _TONES
-from tfderm.layers import FeatureDistance, OutsideLimits, PhotographMeasures, SelectiveAnswer
+from tfderm.layers import FeatureDistance, LabelsPresent, OutsideLimits, PhotographMeasures, SelectiveAnswer
 from tfderm.metrics import ConformalSets, PrincipalSubspace, tempered
 
 THRESHOLDS = {"a": 0.2, "b": 0.3, "c": 0.45}
@@ -21,6 +21,11 @@ def test_answers_equal_the_metrics():
     sets = ConformalSets(0.9, THRESHOLDS, {})
     np.testing.assert_array_equal(answers["prediction_set"], sets.members(expected))
     assert set(SelectiveAnswer(1.7)(logits)) == {"probabilities"}
+
+
+def test_labels_are_present_from_their_thresholds_on():
+    present = LabelsPresent([0.5, 0.25])(np.float32([[0.5, 0.24], [0.49, 0.25]]))
+    np.testing.assert_array_equal(present, [[1, 0], [0, 1]])
 
 
 def test_distance_equals_the_metric():

@@ -147,23 +147,27 @@ _DRAWN = {
 
 
 def quick(recipe: Recipe, data: str | None) -> Recipe:
-    """Few pixels, epochs and folds; what begins from ImageNet begins from drawn lesions instead.
+    """Few pixels, images an epoch and folds; what begins from ImageNet begins from drawn lesions instead.
 
-    Without data it tells drawn structures apart by what they speak for, and CND, which learns those, begins afresh.
+    Without data it tells drawn structures apart by what they speak for, and CND, which learns those, begins afresh. CND
+    costs a twentieth of Inception-v3 and sees more images.
     """
     small = replace(
         recipe,
         image_size=(100, 100),
         folds=2,
-        epochs=6,
-        patience=min(recipe.patience, 2),
-        data="synthetic:dermoscopy:900",
+        epochs=8,
+        images_per_class=300 if recipe.class_balance else 0,
+        batches=0 if recipe.class_balance else 225,
+        patience=min(recipe.patience, 3),
+        data="synthetic:dermoscopy:5000",
         label_aliases={**recipe.label_aliases, **_DRAWN},
         ignored_labels=(*recipe.ignored_labels, "none", *(name for name in _STRUCTURES if name not in _DRAWN)),
     )
     if recipe.model == "cnd":
-        first = replace(_PRETRAINING, image_size=small.image_size, epochs=4, data="synthetic:dermoscopy:900")
-        return replace(small, learning_rate=2e-3, pretraining=first if data else None)
+        first = replace(_PRETRAINING, image_size=small.image_size, data="synthetic:dermoscopy:5000")
+        longer = replace(small, epochs=16, images_per_class=900, learning_rate=2e-3)
+        return replace(longer, pretraining=first if data else None)
     drawn = replace(
         _FIRST_STAGE,
         image_size=small.image_size,
