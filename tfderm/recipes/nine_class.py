@@ -142,10 +142,14 @@ CONFUSION = {
 
 
 def quick(recipe: Recipe, data: str | None) -> Recipe:
-    """Few pixels, epochs and folds; rows that begin from ImageNet begin from drawn dermoscopy instead."""
+    """Few pixels, images and folds; rows that begin from ImageNet begin from drawn dermoscopy instead.
+
+    A hundred steps of SGD would teach a network of 152 layers next to nothing: it is Adam.
+    """
     small = recipe.with_settings(
-        ["image_size=(48,48)", "folds=2", "epochs=5", "patience=0", "images_per_class=60", "learning_rate=1e-2"]
-    )
+        ["image_size=(48,48)", "folds=2", "epochs=3", "patience=0", "images_per_class=100", "optimizer=adam",
+         "batch_size=32"]
+    )  # fmt: skip
     if recipe.fine_tuning == "scratch":
         return small
     pretraining = replace(
@@ -154,8 +158,7 @@ def quick(recipe: Recipe, data: str | None) -> Recipe:
         fine_tuning="full",
         weights="",
         labels=(),
-        data="synthetic:dermoscopy:300",
-        images_per_class=0,
+        data="synthetic:dermoscopy:1500",
         claim={},
     )
     return replace(small, weights="", pretraining=pretraining)

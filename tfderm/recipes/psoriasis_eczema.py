@@ -79,9 +79,11 @@ def quick(recipe: Recipe, data: str | None) -> Recipe:
         crop=recipe.crop,
         model_options={**recipe.model_options, **_SMALL.model_options},
         claim=recipe.claim,
-        folds=3,
+        folds=2,
     )
     if data is None:
         return small
-    pretraining = replace(small, name=f"{recipe.name}:pretraining", claim={}, labels=())
+    pretraining = replace(
+        small, name=f"{recipe.name}:pretraining", claim={}, labels=(), batches=400, class_balance=True
+    )
     return replace(small, pretraining=pretraining)
