@@ -9,34 +9,23 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfderm.clinical.pasi import COMPONENT_LIMITS
-from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.contract import ImageInput, ModelContract
 from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
 from tfderm.export.explanation import explained
 from tfderm.export.parity import HeldOut
+from tfderm.training.train import described_outputs
 
 LABELS = ("pale", "red", "dark")
 
 
 def contract_of(model, labels=(), **fields):
     """The contract of a model, from its own shapes."""
-    outputs = []
-    for name, tensor in model.output.items():
-        shape = tuple(tensor.shape[1:])
-        if name == "severity":
-            outputs.append(Output(name, "severity", shape, (0.0, 72.0), "PASI region score"))
-        elif name == "probabilities":
-            outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
-        elif name in COMPONENT_LIMITS:
-            outputs.append(Output(name, "component", shape, (0.0, float(COMPONENT_LIMITS[name])), "PASI grade"))
-        else:
-            outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
     return ModelContract(
         recipe="small",
         task="classification" if labels else "severity",
         image=ImageInput(tuple(model.input.shape[1:3])),
-        outputs=tuple(outputs),
+        outputs=described_outputs(model),
         labels=labels,
         label_names={label: label.title() for label in labels},
         licence="Apache-2.0",

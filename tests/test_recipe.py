@@ -54,8 +54,8 @@ def test_bad_settings_are_refused(setting, message):
         get_recipe("psenet").with_settings([setting])
 
 
-def test_labels_go_with_classification():
-    with pytest.raises(InputError, match="`labels` go with task"):
+def test_labels_go_with_classes():
+    with pytest.raises(InputError, match="`labels` go with classes"):
         replace(get_recipe("psenet"), labels=("mild", "severe"))
 
 

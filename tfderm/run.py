@@ -49,6 +49,15 @@ class Run:
         initial = self.environment.get("initial")
         return Path(initial["run"]) if initial else None
 
+    @property
+    def lineage(self) -> "list[Run]":
+        """This run, the one whose weights it began from, and so on, as far as their folders are there."""
+        runs, path = [self], self.initial
+        while path is not None and (path / "environment.json").is_file():
+            runs.append(Run(path))
+            path = runs[-1].initial
+        return runs
+
     @cached_property
     def splits(self) -> dict[str, str]:
         """Image (as the manifest names it) -> "train", "validation" or "test"."""

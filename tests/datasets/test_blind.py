@@ -13,6 +13,7 @@ from tfderm.datasets.blind import BlindTest, blind_test_of, refuse_run, register
 from tfderm.datasets.duplicates import copies, fingerprint, fingerprints
 from tfderm.errors import InputError
 from tfderm.files import home, write_json
+from tfderm.pipeline.splits import write_splits
 from tfderm.recipes import get_recipe
 
 CND = get_recipe("cnd")
@@ -176,3 +177,28 @@ def test_an_unreadable_file_is_not_in_the_fingerprints(tmp_path):
     (tmp_path / "b.png").write_bytes(b"")
     records = (Record("a.png"), Record("b.png"), Record("c.png"))
     assert list(fingerprints(Corpus("x", tmp_path, records), records)) == ["a.png"]
+
+
+def test_what_a_run_learned_is_known_after_its_corpus_changed(register_of, tmp_path):
+    """Neither the run's data nor that of the test has the other's fingerprint."""
+    corpus = load(write_scenes(tmp_path / "data", 3))
+    data = {"fingerprint": "89", "root": str(corpus.root)}
+    for split, refused in (("train", True), ("validation", True), ("test", False)):
+        folder = tmp_path / split
+        write_json(folder / "environment.json", {"data": data})
+        write_splits(folder / "splits.csv", corpus.records[:2], {item.image: split for item in corpus.records[:2]})
+        register_of(blind_test(0))
+        if refused:
+            with pytest.raises(InputError, match="has learned from photographs that are now the blind test nine"):
+                refuse_run(folder)
+        else:
+            refuse_run(folder)
+
+
+def test_what_lost_runs_learned_from_is_known(register_of, tmp_path):
+    began = {"run": str(tmp_path / "gone"), "fingerprints": ["4567", "0123"]}
+    write_json(tmp_path / "run" / "environment.json", {"data": {"fingerprint": "89"}, "initial": began})
+    refuse_run(tmp_path / "run")
+    register_of(blind_test(1))
+    with pytest.raises(InputError, match="blind test nine"):
+        refuse_run(tmp_path / "run")

@@ -11,7 +11,9 @@ from PIL import Image
 from tfderm.cli import main
 from tfderm.datasets import Corpus, Record, load
 from tfderm.datasets.check import check
+from tfderm.datasets.convert import to_manifest
 from tfderm.datasets.duplicates import HASH_DISTANCE, near_duplicates, phash
+from tfderm.errors import InputError
 from tfderm.recipes import get_recipe
 
 
@@ -200,3 +202,18 @@ def test_command_line_split_preview_convert(psoriasis, tmp_path, capsys):
     assert main(["data", "convert", source, "--to", "npz", "-o", str(arrays)]) == 2
     assert main(["data", "convert", source, "--to", "manifest", "-o", str(tmp_path / "copy")]) == 0
     assert main(["data", "check", str(tmp_path / "copy")]) == 0
+
+
+def test_a_mask_that_is_missing_is_an_error(tmp_path):
+    scene(0).save(tmp_path / "a.png")
+    data = Corpus("test", tmp_path, (Record("a.png", patient_id="P", label="x", mask="masks/a.png"),))
+    assert [str(finding) for finding in check(data).errors] == ["a.png: its mask is missing: masks/a.png"]
+    with pytest.raises(InputError, match="1 images or masks are missing, for instance masks/a.png"):
+        to_manifest(data, tmp_path / "out")
+
+
+def test_the_same_labels_in_another_order_are_no_other_label(tmp_path):
+    for name in ("a.png", "b.png"):
+        scene(0).save(tmp_path / name)
+    report = check(corpus(tmp_path, "a.png", "b.png", labels=["Crust;Ulcer", "Ulcer; Crust"], groups=["P", "P"]))
+    assert not report.errors and len(report.warnings) == 1

@@ -266,3 +266,32 @@ def test_who_vetted_is_no_input_of_a_recipe():
 
     used = {column for name in list_recipes() for column in get_recipe(name).auxiliary}
     assert used and not used & {"vetted_by", "vetted_on"}
+
+
+def relabelled(manifest, *labels):
+    rows = rows_of(manifest)
+    for row, label in zip(rows, labels, strict=False):
+        row["label"] = label
+    write_csv(manifest, list(rows[0]), rows)
+    return manifest
+
+
+def test_each_of_several_labels_is_compared(corpus, new, register):
+    relabelled(corpus, "Pustule;Wheal", "Crust")
+    refused(relabelled(new, "Pustuel;Wheal"), corpus, "label 'Pustuel' is spelled 'Pustule' elsewhere")
+    refused(relabelled(new, " ; "), corpus, "1 of 8 photographs have no label")
+    add(load(relabelled(new, "Wheal; Pustule", "+", "--")), corpus, "Dr. A", DAY)
+
+
+def test_a_photograph_whose_file_is_lost_is_not_listed_twice(corpus, new, register):
+    added = add(load(new), corpus, "Dr. A", DAY)
+    (corpus.parent / added[0].image).unlink()
+    rows = rows_of(new)
+    write_csv(new, list(rows[0]), rows[:1])
+    refused(new, corpus, "are listed already, but their files are lost")
+    assert len(load(corpus).records) == 20
+
+
+def test_nothing_is_added_to_a_blind_test(corpus, new, tmp_path, register):
+    done = set_aside(load(corpus), get_recipe("cnd"), 0.5, tmp_path / "out")
+    refused(new, done.blind.root / "manifest.csv", "of the blind test out.*add to the corpus that is trained on")

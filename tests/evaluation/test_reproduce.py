@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +133,7 @@ def test_reproduction_compares_every_row_on_the_same_photographs(psoriasis, tmp_
 
 def test_beginnings_are_told_in_order():
     assert beginning(get_recipe("nine_class")) == "published weights: imagenet"
+    assert beginning(get_recipe("nine_class"), Path("runs/old")) == "run runs/old"
     assert beginning(get_recipe("nine_class:resnet18_scratch")) == "random weights"
     stages = get_tables("cnd", quick=True)["Table 1"]["CND-InceptionV3, mended, other skin images first"]
     assert beginning(stages) == "trained on synthetic:morphology, then synthetic:psoriasis_eczema"

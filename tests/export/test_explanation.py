@@ -6,14 +6,17 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import case, colour_images, exported
+from small_models import LABELS, case, colour_images, contract_of, exported, held_out, named_images
 
 from tfderm.cli import main
 from tfderm.errors import InputError
+from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
 from tfderm.export.explanation import explained
 from tfderm.export.golden import write_golden
 from tfderm.export.parity import compare, litert_outputs
+from tfderm.export.verify import verify_bundle
+from tfderm.models import create_model
 from tfderm.models.class_activation import CLASS_ACTIVATION_MAP
 from tfderm.recipes import get_recipe
 from tfderm.runtime.bundle import load_bundle
@@ -162,3 +165,40 @@ def test_a_map_where_the_evidence_is_lies_over_it_in_the_picture():
     np.testing.assert_allclose(picture[35, 5], 0.6 * np.array([68, 1, 84]) + 40, atol=1)
     brightest = np.unravel_index(picture[..., 1].argmax(), (40, 60))
     assert 10 <= brightest[0] < 20 and 40 <= brightest[1] < 50
+
+
+def looking_at_the_lower_right():
+    """A narrow `stn_vgg` whose affine transform is the lower right third of every photograph."""
+    keras.utils.set_random_seed(0)
+    options = {"output_size": (32, 48), "localization": "affine", "width": 0.1}
+    model = create_model("stn_vgg", image_size=(96, 144), num_classes=3, **options)
+    numbers = model.get_layer("spatial_transformer").localization.get_layer("numbers")
+    numbers.bias.assign(np.array([-2, 0, 2, 0, -2, 2]) / 3)  # Beyond the identity.
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(colour_images(8, (96, 144), seed=1)[0], training=True)
+    return model
+
+
+def test_behind_a_spatial_transformer_the_map_lies_where_it_looked(tmp_path):
+    model, contract = explained(model := looking_at_the_lower_right(), contract_of(model, LABELS))
+    images = np.random.default_rng(0).integers(0, 256, (12, 6, 9, 3)).repeat(16, axis=1).repeat(16, axis=2)
+    images = images.astype(np.uint8)
+    outputs = {name: np.asarray(values) for name, values in model(images, training=False).items()}
+    np.testing.assert_allclose(outputs["area_of_interest"], images[:, 64:, 96:], atol=1e-3)
+    maps = outputs["class_activation_map"][..., 0]
+    height, width = maps.shape[1:]
+    assert contract.output("class_activation_map").stride == 96 // height
+    rows, columns = np.arange(height) >= 2 * height // 3, np.arange(width) >= 2 * width // 3
+    assert maps[:, rows][:, :, columns].max() == pytest.approx(1)
+    assert not maps[:, ~rows].any() and not maps[:, :, ~columns].any()
+    bundle = build_bundle(
+        model,
+        contract,
+        scheme="static_wi8_ai8",
+        output=tmp_path / "bundle",
+        held_out=held_out(images, np.arange(12) % 3),
+        calibration_images=named_images(images),
+    )
+    assert verify_bundle(bundle)["passed"]

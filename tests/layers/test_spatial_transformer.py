@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfderm.errors import InputError
-from tfderm.layers import SpatialTransformer
+from tfderm.layers import PlacedOnImage, SpatialTransformer
 from tfderm.layers.localization import AttentionTransform, affine_localization, attention_localization
 from tfderm.layers.spatial_transformer import affine_grid, grid_sample
 
@@ -173,3 +173,20 @@ def test_it_tells_a_transformer_that_looks_everywhere_alike_from_one_that_does_n
 def test_a_padding_that_there_is_not_is_refused():
     with pytest.raises(InputError, match="`padding` must be one of zeros, border"):
         SpatialTransformer((4, 4), padding="reflection")
+
+
+def test_an_area_laid_back_is_the_image_where_it_was_and_nothing_elsewhere():
+    """Of a plane, which bilinear values hold exactly: rotated by 30 degrees, shifted, two thirds as large."""
+    y, x = np.mgrid[:40, :60].astype(np.float32)
+    image = (1 + 0.02 * x + 0.03 * y)[None, ..., None]
+    cosine, sine = 0.6 * np.cos(np.pi / 6), 0.6 * np.sin(np.pi / 6)
+    transform = np.float32([[[cosine, -sine, 0.1], [sine, cosine, -0.05]]])
+    area = grid_sample(image, affine_grid(transform, (40, 60)))
+    placed = np.asarray(PlacedOnImage((40, 60))(area, transform))
+    centres = np.stack([(2 * x + 1) / 60 - 1, (2 * y + 1) / 40 - 1, np.ones_like(x)])
+    inverse = np.linalg.inv(np.vstack([transform[0], [0, 0, 1]]))[:2]
+    seen = np.abs(np.einsum("ij,jhw->ihw", inverse, centres)).max(axis=0)
+    inside, outside = seen < 0.95, seen > 1.05
+    np.testing.assert_allclose(placed[0, inside], image[0, inside], rtol=1e-5)
+    assert inside.any() and outside.any() and not placed[0, outside].any()
+    assert not np.asarray(PlacedOnImage((4, 6))(area, np.zeros((1, 2, 3), np.float32))).any()

@@ -72,3 +72,11 @@ def test_too_little_to_calibrate_on_is_refused():
         ConformalSets.fit([0] * 8, np.full((8, 2), 0.5), ("a", "b"))
     with pytest.raises(InputError, match="at least two patients"):
         repeated_set_coverage([0] * 30, np.full((30, 2), 0.5), ["one"] * 30, ("a", "b"))
+
+
+def test_members_are_those_of_float32_probabilities():
+    """A threshold between two float32 numbers, as the graph of an exported model rounds it."""
+    threshold = float(np.float32(0.9)) + 1e-9
+    sets = ConformalSets(0.9, {"a": threshold, "b": 0.5}, {})
+    assert np.float32(threshold) < threshold
+    assert sets.members(np.array([[np.float32(threshold), 0.0]], np.float32)).tolist() == [[True, False]]

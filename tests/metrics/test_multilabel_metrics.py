@@ -11,7 +11,9 @@ from tfderm.metrics import (
     f1,
     image_cross_entropies,
     label_average_precisions,
+    label_thresholds,
     mean_average_precision,
+    mean_roc_auc,
 )
 
 RNG = np.random.default_rng(0)
@@ -55,3 +57,21 @@ def test_cross_entropy_and_decisions():
 def test_shapes_are_checked():
     with pytest.raises(InputError, match=r"\(N, num_labels\)"):
         mean_average_precision(SHOWN[:, 0], PROBABILITIES[:, 0])
+
+
+def test_area_under_the_roc_curve_with_ties_and_whatever_the_share():
+    expected = sklearn.metrics.roc_auc_score(SHOWN, PROBABILITIES, average="macro")
+    assert mean_roc_auc(SHOWN, PROBABILITIES) == pytest.approx(expected, rel=1e-12)
+    assert mean_roc_auc(SHOWN * (1, 1, 0, 0) + (0, 0, 0, 1), PROBABILITIES) == pytest.approx(
+        sklearn.metrics.roc_auc_score(SHOWN[:, :2], PROBABILITIES[:, :2], average="macro")
+    )
+    assert np.isnan(mean_roc_auc(SHOWN * 0, PROBABILITIES))
+
+
+def test_thresholds_have_the_largest_f1():
+    probabilities = PROBABILITIES.astype(np.float32)  # As a graph gives them.
+    chosen = label_thresholds(SHOWN * (1, 1, 1, 0), probabilities)
+    for shown, given, threshold in zip(SHOWN.T[:3], probabilities.T, chosen, strict=False):
+        best = max(sklearn.metrics.f1_score(shown, given >= value) for value in given)
+        assert sklearn.metrics.f1_score(shown, given >= threshold) == pytest.approx(best)
+    assert chosen[3] == 0.5

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from image_files import DISGUISES, scene, write_scenes
 from PIL import Image
 
+from tfderm.cli import main
 from tfderm.datasets import Record, load, select
 from tfderm.datasets.blind import registered
 from tfderm.datasets.manifest import withheld
@@ -149,8 +150,10 @@ def test_shares_are_met_as_far_as_patients_allow(labels, share, seed):
         for g, row in enumerate(labels)
         for n, label in enumerate(row)
     ]
-    drawn = draw_groups(records, [record.group for record in records], share, seed)
-    assert drawn == draw_groups(records[::-1], [record.group for record in records[::-1]], share, seed)
+    drawn = draw_groups(records, [record.group for record in records], share, replace(CND, seed=seed))
+    assert drawn == draw_groups(
+        records[::-1], [record.group for record in records[::-1]], share, replace(CND, seed=seed)
+    )
     names = sorted({record.label for record in records})
     counts = {g: np.array([row.count(name) for name in names]) for g, row in enumerate(labels)}
     missing = share * sum(counts.values()) - sum(counts[int(g)] for g in drawn)
@@ -164,3 +167,10 @@ def test_the_description_says_which_part_it_is(source, tmp_path, register):
     set_aside(load(source), CND, 6, tmp_path / "nine")
     description = json.loads((tmp_path / "nine" / "blind" / "dataset.json").read_text())
     assert description["name"] == "source, blind test nine" and "withheld" not in description
+
+
+def test_a_copy_of_the_training_part_still_knows_who_is_withheld(source, tmp_path, register):
+    done = set_aside(load(source), CND, 0.2, tmp_path / "out")
+    copy = tmp_path / "copy"
+    assert main(["data", "convert", str(done.training.root), "--to", "manifest", "-o", str(copy)]) == 0
+    assert withheld(copy) == groups(done.blind)

@@ -5,17 +5,19 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfderm.datasets import Corpus, Record
 from tfderm.errors import InputError
-from tfderm.files import write_json
+from tfderm.files import read_json, write_json
 from tfderm.pipeline.splits import (
     SPLITS,
     check_splits,
     check_unseen,
+    draw_groups,
     growth,
     known_splits,
     make_splits,
@@ -228,3 +230,64 @@ def test_a_leak_in_what_was_kept_is_caught():
     splits = make_splits(records, replace(CND, folds=2), {"P0": "train", "P1": "validation", "P2": "test"})
     with pytest.raises(InputError, match="Leak: patient P0"):
         check_splits(records, {**splits, "0-1.png": "test"})
+
+
+def several(count, seed=0):
+    """One photograph per patient, with one to three of eight labels: 35 combinations and more."""
+    rng = np.random.default_rng(seed)
+    names, shares = "abcdefgh", np.array([16, 10, 16, 6, 14, 7, 4, 9]) / 82
+    rows = [";".join(rng.choice(list(names), rng.integers(1, 4), replace=False, p=shares)) for _ in range(count)]
+    return [Record(f"{n}.png", patient_id=f"P{n}", label=row) for n, row in enumerate(rows)]
+
+
+SEVERAL = replace(get_recipe("nine_class:multilabel"), labels=tuple("abcdefgh"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_label_has_its_share_where_photographs_have_several(seed):
+    records = several(200, seed)
+    total = Counter(label for record in records for label in record.labels)
+    assert len({record.label for record in records}) > 35
+    drawn = draw_groups(records, [record.group for record in records], 0.1, replace(SEVERAL, seed=seed))
+    blind = Counter(label for record in records if record.group in drawn for label in record.labels)
+    assert abs(len(drawn) - 20) <= 2 and all(abs(blind[label] - 0.1 * total[label]) <= 1.5 for label in total)
+    tested = Counter()
+    for fold in range(5):
+        splits = make_splits(records, replace(SEVERAL, fold=fold, seed=seed))
+        held_out = [record for record in records if splits[record.image] == "test"]
+        tested.update(record.image for record in held_out)
+        shown = Counter(label for record in held_out for label in record.labels)
+        # A tenth of a fold: labels that come together cannot all be met.
+        assert all(abs(shown[label] - 0.2 * total[label]) <= 4 for label in total) and abs(len(held_out) - 40) <= 4
+    assert sorted(tested) == sorted(splits) and set(tested.values()) == {1}
+
+
+def test_classes_too_rare_for_a_share_each_have_it_together():
+    records = labelled([[f"label {group % 20}"] for group in range(80)])
+    drawn = draw_groups(records, [record.group for record in records], 0.1, CND)
+    assert len(drawn) == 8
+
+
+def test_a_severity_recipe_keeps_ranges_whatever_labels_stand_beside():
+    records = [
+        Record(f"{n}.png", patient_id=f"P{n}", label="psoriasis", severity=40.0 if n < 10 else 2.0) for n in range(100)
+    ]
+    for seed in range(5):
+        splits = make_splits(records, replace(PSENET, seed=seed))
+        assert [splits[record.image] for record in records[:10]].count("test") == 2
+
+
+def test_patients_of_runs_farther_back_are_known_too(tmp_path):
+    """A run on other data in between takes nothing away from what the first one learned."""
+    records = labelled([["nv"]] * 30)
+    corpus, other = Corpus("x", tmp_path, tuple(records)), Corpus("y", tmp_path / "other", tuple(records[:12]))
+    splits = make_splits(records, CND)
+    first = run_on(tmp_path / "first", corpus, CND, splits)
+    second = run_on(tmp_path / "second", other, CND, make_splits(other.records, CND))
+    environment = read_json(second / "environment.json")
+    write_json(second / "environment.json", {**environment, "initial": {"run": str(first)}})
+    learned = [record for record in records if splits[record.image] == "train"]
+    with pytest.raises(InputError, match="first was trained on"):
+        check_unseen(second, corpus, learned[:1])
+    check_unseen(second, corpus, [record for record in records if splits[record.image] == "test"])
+    assert known_splits(second, corpus, records, CND) == known_splits(first, corpus, records, CND) != {}

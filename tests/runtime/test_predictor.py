@@ -9,6 +9,7 @@ from PIL import Image
 from small_models import case, colour_images, exported
 
 from tfderm.cli.predict import _words
+from tfderm.contract import Output
 from tfderm.errors import InputError
 from tfderm.export.uncertainty import with_uncertainty
 from tfderm.runtime.predictor import LiteRTModel, Predictor, interpret
@@ -104,3 +105,28 @@ def test_prediction_needs_no_tensorflow():
     result = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() in ("pale", "red", "dark")
+
+
+def urgencies(probabilities, members, answered, unsuitable=0):
+    contract = dataclasses.replace(
+        exported("classifier", "float32").contract,
+        urgency={"pale": "none", "red": "routine", "dark": "urgent"},
+        outputs=(
+            Output("probabilities", "probabilities", (3,), (0.0, 1.0)),
+            Output("answered", "answered", (1,), (0.0, 1.0)),
+            Output("prediction_set", "set", (3,), (0.0, 1.0)),
+            Output("unsuitable", "unsuitable", (1,), (0.0, 1.0)),
+        ),
+        uncertainty={"sets": {"level": 0.9}, "suitability": {"checks": [{"words": "blurred"}]}},
+    )
+    outputs = {"answered": [answered], "prediction_set": members, "unsuitable": [unsuitable]}
+    outputs = {name: np.float32(values) for name, values in (outputs | {"probabilities": probabilities}).items()}
+    return interpret(contract, outputs).get("urgency")
+
+
+def test_urgency_is_that_of_what_is_possible_and_no_doubt_is_reassuring():
+    assert urgencies([0.9, 0.05, 0.05], [1, 0, 0], answered=1) == "none"
+    assert urgencies([0.5, 0.06, 0.44], [1, 0, 1], answered=0) == "urgent"
+    assert urgencies([0.5, 0.3, 0.2], [1, 1, 0], answered=1) == "routine"
+    assert urgencies([0.6, 0.3, 0.1], [1, 0, 0], answered=0) is None
+    assert urgencies([0.9, 0.05, 0.05], [1, 0, 0], answered=1, unsuitable=1) is None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from small_models import case, exported
 
-from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.contract import ANSWERS, TASKS, ImageInput, ModelContract, Output
 from tfderm.runtime import preprocess
 
 CLIENT = Path(__file__).parents[2] / "tflite" / "replay_golden.py"
@@ -107,6 +107,6 @@ def test_schema_lists_exactly_the_fields_of_the_contract():
     assert schema["properties"]["version"]["const"] == written["version"]
     assert schema["properties"]["image"]["properties"]["resize"]["const"] == written["image"]["resize"]
     outputs = [*written["outputs"], *case("explained")[1].to_json()["outputs"]]
-    assert {output["kind"] for output in outputs} <= set(
-        schema["properties"]["outputs"]["items"]["properties"]["kind"]["enum"]
-    )
+    kinds = schema["properties"]["outputs"]["items"]["properties"]["kind"]["enum"]
+    assert {output["kind"] for output in outputs} | set(ANSWERS) <= set(kinds)
+    assert set(schema["properties"]["task"]["enum"]) == set(TASKS) - {"detection"}  # Which is not exported.

@@ -16,6 +16,7 @@ from state_dicts import state_dict
 from tfderm import models
 from tfderm.errors import InputError, Interrupted
 from tfderm.export import export_bundle
+from tfderm.files import write_json
 from tfderm.metrics import logits_of, tempered
 from tfderm.recipes import get_recipe
 from tfderm.runtime.predictor import Predictor
@@ -111,7 +112,7 @@ def test_beginnings_that_contradict_each_other_are_refused(data, weights, tmp_pa
         replace(get_recipe("cnd"), weights="imagenet")
     with pytest.raises(InputError, match="`model_options` has weights"):
         replace(recipe(), model_options={"weights": "imagenet"})
-    with pytest.raises(InputError, match="'head' goes with task 'classification' alone"):
+    with pytest.raises(InputError, match="'head' goes with classes alone"):
         replace(get_recipe("psenet:components"), fine_tuning="head")
     for crop in ("abc", float("nan"), True, 0, 1.5):
         with pytest.raises(InputError, match="`crop` goes with"):
@@ -225,3 +226,11 @@ def test_warm_up_rises_from_0_to_the_learning_rate():
     assert np.all(np.diff(rates[20:]) <= 0) and rates[100] == pytest.approx(0, abs=1e-8)
     without = make_optimizer(replace(settings, warm_up=0.0), model, 10)._learning_rate
     assert float(without(0)) == pytest.approx(1e-2)
+
+
+def test_the_network_of_a_run_is_no_file_of_weights(coloured, tmp_path):
+    write_json(tmp_path / "old" / "recipe.json", {})
+    recipe = replace(get_recipe("nine_class:resnet18"), weights=str(tmp_path / "old" / "model.keras"))
+    with pytest.raises(InputError, match="start from it with --from .*old --set weights="):
+        train(recipe, data=str(coloured), output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

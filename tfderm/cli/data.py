@@ -137,7 +137,7 @@ def run_split(arguments: argparse.Namespace) -> int:
 
 
 def _print_counts(name: str, records, labels) -> None:
-    number = Counter(record.label for record in records)
+    number = Counter(label for record in records for label in record.labels)
     counts = ", ".join(f"{label} {number[label]}" for label in labels)
     groups = len({record.group for record in records})
     print(f"{name:10} {len(records):6} images {groups:6} patients or lesions  {counts}".rstrip())
@@ -171,7 +171,7 @@ def run_add(arguments: argparse.Namespace) -> int:
 
 
 def _labels(records) -> list[str]:
-    return sorted({record.label for record in records if record.label})
+    return sorted({label for record in records for label in record.labels})
 
 
 def run_synthesize(arguments: argparse.Namespace) -> int:
@@ -208,8 +208,9 @@ def run_convert(arguments: argparse.Namespace) -> int:
     corpus = load(arguments.source)
     if arguments.to == "manifest":
         from tfderm.datasets.convert import to_manifest
+        from tfderm.datasets.manifest import withheld
 
-        print(to_manifest(corpus, arguments.output))
+        print(to_manifest(corpus, arguments.output, withheld(corpus.root)))
         if not any(record.group for record in corpus.records):
             print("fill in its column patient_id: training needs it to keep splits apart", file=sys.stderr)
         return 0

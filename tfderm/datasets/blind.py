@@ -130,16 +130,35 @@ def refuse(tests: Sequence[BlindTest], where: str, photographs: Mapping[str, Fin
 
 
 def refuse_run(initial: Path) -> None:
-    """Raise `InputError` where a run, or one it began from, learned from a corpus that a blind test was taken from."""
-    names = {test.source_fingerprint: test.name for test in registered()}
-    run: Path | None = initial
-    while names and run is not None and (run / "environment.json").is_file():
-        if name := names.get(Run(run).environment["data"]["fingerprint"]):
+    """Raise `InputError` where a run, or one it began from, learned from photographs that are in a blind test.
+
+    What a run learned is looked at where its files still are; otherwise it is known by the corpus that a test was taken
+    from.
+    """
+    tests = registered()
+    if not tests:
+        return
+    names = {test.source_fingerprint: test.name for test in tests}
+    for run in Run(initial).lineage:
+        before = run.environment.get("initial") or {}
+        known = {run.environment["data"]["fingerprint"], *before.get("fingerprints", ())}
+        learned = _learned(run)
+        found = [names[fingerprint] for fingerprint in known if fingerprint in names]
+        found += [test.name for test in tests if test.find(learned)]
+        if found:
             raise InputError(
-                f"{initial} has learned from photographs that are now the blind test {name}; start from a run on the "
-                "training manifest that `tfderm data split --blind` wrote."
+                f"{initial} has learned from photographs that are now the blind test {found[0]}; start from a run on "
+                "the training manifest that `tfderm data split --blind` wrote."
             )
-        run = Run(run).initial
+
+
+def _learned(run: Run) -> list[Fingerprint]:
+    """Photographs of training and validation of a run, as far as their files are there."""
+    root = run.environment["data"].get("root")
+    if not root or not (run.path / "splits.csv").is_file():
+        return []
+    records = tuple(Record(image) for image, split in run.splits.items() if split != "test")
+    return list(fingerprints(Corpus("", Path(root), records), records).values())
 
 
 def blind_test_of(corpus: Corpus, records: Sequence[Record]) -> str | None:

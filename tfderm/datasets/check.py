@@ -87,6 +87,8 @@ def check(
         inspections = list(tqdm(results, "reading images", len(records), delay=1, leave=False, disable=None))
     for record, inspection in zip(records, inspections, strict=True):
         errors += [Finding(record.image, problem) for problem in _record_problems(record, inspection, recipe)]
+        if record.mask and not (corpus.root / record.mask).is_file():
+            errors.append(Finding(record.image, f"its mask is missing: {record.mask}"))
         warnings += [Finding(record.image, note) for note in inspection.conversions]
     if splits is not None:
         errors += _split_problems(records, splits)
@@ -153,7 +155,7 @@ def _exact_duplicates(
             clashes = [
                 f"{name} ({ours} and {theirs})"
                 for name, ours, theirs in (
-                    ("label", other.label, first.label),
+                    ("label", ";".join(sorted(other.labels)), ";".join(sorted(first.labels))),
                     ("severity", other.severity, first.severity),
                     ("group", other.group, first.group),
                     ("split", splits.get(other.image), splits.get(first.image)),

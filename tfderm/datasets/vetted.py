@@ -66,6 +66,8 @@ def add(source: Corpus, manifest: Path | str, vetted_by: str, vetted_on: date | 
         photographs = _check(source, corpus)
         vetting = {"vetted_by": vetted_by.strip(), "vetted_on": day.isoformat()}
         records = tuple(_renamed(record, photographs[record.image], vetting) for record in source.records)
+        listed = {record.image for record in corpus.records} & {record.image for record in records}
+        _refuse(source, sorted(listed), "are listed already, but their files are lost or damaged; restore those")
         _write(source, records, corpus, manifest)
     return records
 
@@ -83,10 +85,9 @@ def _check(source: Corpus, corpus: Corpus) -> dict[str, Fingerprint]:
         "have neither patient_id nor lesion_id; write a manifest with `tfderm data convert SRC --to manifest -o OUT`, "
         "fill in patient_id and add that",
     )
-    nothing = (None, None, None)
     _refuse(
         source,
-        [item.image for item in source.records if (item.label, item.severity, item.boxes) == nothing],
+        [item.image for item in source.records if not item.labels and (item.severity, item.boxes) == (None, None)],
         "have no label, severity or boxes; what nobody vetted is not added",
     )
     hidden = withheld(corpus.root)
@@ -99,8 +100,10 @@ def _check(source: Corpus, corpus: Corpus) -> dict[str, Fingerprint]:
     if errors := check(source).errors:
         raise InputError(f"{source.name}: nothing was added; `tfderm data check` lists its errors, first {errors[0]}")
     photographs = fingerprints(source, source.records)
-    blind.refuse(blind.registered(), source.name, photographs, "leave them out; nothing was added.")
+    tests = blind.registered()
+    blind.refuse(tests, source.name, photographs, "leave them out; nothing was added.")
     there = fingerprints(corpus, corpus.records)
+    blind.refuse(tests, str(corpus.root), there, "add to the corpus that is trained on; nothing was added.")
     new, known, old = list(photographs), list(photographs.values()), list(there)
     pairs = {(new[i], f"{old[j]} of the corpus") for i, j in copies(known, list(there.values()))}
     pairs |= {(new[max(i, j)], new[min(i, j)]) for i, j in copies(known, known) if i != j}
@@ -118,23 +121,22 @@ def _refuse(source: Corpus, images: Sequence[str], why: str) -> None:
 
 def _check_labels(records: Iterable[Record], there: Iterable[Record]) -> None:
     """Raise `InputError` where a label is another one in other letters."""
-    known = dict.fromkeys(record.label for record in there if record.label)
-    for record in records:
-        if record.label and record.label not in known:
-            if same := next((label for label in known if _same_label(label, record.label)), None):
-                raise InputError(
-                    f"{record.image}: label {record.label!r} is spelled {same!r} elsewhere; write it alike, or, where "
-                    "it is another class, give that a name less like it. Nothing was added."
-                )
-            known[record.label] = None
+    known = dict.fromkeys(label for record in there for label in record.labels)
+    for image, new in ((record.image, label) for record in records for label in record.labels if label not in known):
+        if same := next((label for label in known if label != new and _same_label(label, new)), None):
+            raise InputError(
+                f"{image}: label {new!r} is spelled {same!r} elsewhere; write it alike, or, where it is another class, "
+                "give that a name less like it. Nothing was added."
+            )
+        known[new] = None
 
 
 def _same_label(one: str, other: str) -> bool:
     """Whether two labels differ only in case, punctuation, or one letter (or two swapped ones) of each longer word."""
     words, others = ([word for word in re.split(r"[\W_]+", text.casefold()) if word] for text in (one, other))
-    if "".join(words) == "".join(others):
+    if "".join(words) == "".join(others) != "":
         return True
-    return len(words) == len(others) and all(map(_same_word, words, others))
+    return len(words) == len(others) > 0 and all(map(_same_word, words, others))
 
 
 def _same_word(one: str, other: str) -> bool:

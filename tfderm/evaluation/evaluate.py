@@ -99,7 +99,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
             details["location"] = located
         for output in run.contract.outputs_of_kind("transform"):
             details["area_of_interest"] = area_report(outputs[output.name], records, run.recipe.image, run.recipe.seed)
-        if run.recipe.classes and (validation := of_split["validation"]):
+        if run.recipe.classes and split != "validation" and (validation := of_split["validation"]):
             probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
             calibration = Calibration(
                 "validation", true_values(validation, run.recipe), _answers(run, validation, probabilities)

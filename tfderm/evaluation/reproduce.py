@@ -70,8 +70,8 @@ def reproduce(
         each of `folds`, and the mean over them with such an interval.
 
     Raises:
-        InputError: as `cross_validate`; `initial` was trained on patients of the data; or `pretraining` is given where
-            no row begins with one.
+        InputError: as `cross_validate`; `initial` was trained on patients of the data; `pretraining` is given where no
+            row begins with one, or not where one has no data for it.
     """
     output = Path(output)
     own = _own_method(tables)
@@ -89,6 +89,9 @@ def reproduce(
         for name, recipe in rows.items()
     }
     check_unseen(initial, corpus, corpus.records)
+    for name, recipe in rows.items():
+        if options[name]["initial"] is None:
+            _check_pretraining(recipe)
     folds = {name: folds_of(recipe, **options[name]) for name, recipe in rows.items()}
     _train([fold for row in folds.values() for fold in row if not fold.finished], corpus, jobs)
     summaries = {name: cross_validate(recipe, **options[name]) for name, recipe in rows.items()}
@@ -119,7 +122,7 @@ def reproduce(
                     name: {"baseline": baseline, "difference": summary["pooled"]["differences"][baseline][name]}
                     for name, baseline in summary["pooled"]["better_baseline"].items()
                 },
-                "beginning": beginning(rows[name]),
+                "beginning": beginning(rows[name], options[name]["initial"]),
                 "training": training_record(folds[name]) if rows[name].task == "classification" else None,
             }
             for name, summary in summaries.items()
@@ -162,6 +165,15 @@ def _pretrained_on(source: str, rows: Mapping[str, Recipe]) -> dict[str, Recipe]
         else recipe
         for name, recipe in rows.items()
     }
+
+
+def _check_pretraining(recipe: Recipe) -> None:
+    """Raise `InputError` where a row would fail for want of data only when its turn comes."""
+    before = recipe.pretraining
+    while before:
+        if not before.data:
+            raise InputError(f"{recipe.name} learns other images first; say which with --pretraining SRC.")
+        before = before.pretraining
 
 
 def _own_method(tables: Tables) -> str:
@@ -244,9 +256,7 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
         f"lesions, {result['num_folds']} folds by patient.{synthetic} The paper's figures are on its own data.",
     ]
     if result["initial"]:
-        parts.append(
-            f"Rows with its network began from the weights of {result['initial']}, the others from fresh ones."
-        )
+        parts.append(f"Rows with its network began from the weights of {result['initial']}, the others as without it.")
     for title, table in result["tables"].items():
         parts += [f"## {title}", text_table(*_rows(result, metrics, table), markdown=True)]
         if "photographs" in result:

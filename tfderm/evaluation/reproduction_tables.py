@@ -4,6 +4,7 @@ import csv
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from tfderm.run import Run
 _TIMED_IMAGES = 5
 
 
-def beginning(recipe: Recipe) -> str:
-    """What a recipe's weights begin from, in words."""
+def beginning(recipe: Recipe, initial: Path | None = None) -> str:
+    """What the weights of a recipe begin from, in words; `initial` is a run that it was started from."""
+    if initial:
+        return f"run {initial}"
     if recipe.weights:
         return f"published weights: {recipe.weights}"
     stages = []
@@ -81,9 +84,8 @@ def photographs(run: Run) -> dict[str, dict[str, int]]:
     from tfderm import datasets
 
     corpus = datasets.load(run.environment["data"]["source"])
-    counts = Counter(
-        (record.label, run.splits.get(record.image)) for record in datasets.select(corpus, run.recipe).records
-    )
+    records = datasets.select(corpus, run.recipe).records
+    counts = Counter((label, run.splits.get(record.image)) for record in records for label in record.labels)
     return {label: {split: counts[label, split] for split in SPLITS} for label in run.recipe.labels}
 
 

@@ -53,6 +53,7 @@ def task_metrics(task: str, num_classes: int = 0) -> dict[str, Metric]:
     if task == "multilabel":
         return {
             "mean_average_precision": Metric("Mean average precision", metrics.mean_average_precision, "%", False),
+            "mean_roc_auc": Metric("Mean area under the ROC curve", metrics.mean_roc_auc, "%", False),
             "loss": Metric("Binary cross-entropy loss", metrics.binary_cross_entropy, "", True),
         }
 

@@ -20,11 +20,10 @@ from tfderm.metrics import (
     repeated_set_coverage,
     tempered,
 )
+from tfderm.metrics.conformal_sets import SET_LEVEL
 from tfderm.metrics.selective import SMALLEST_ANSWERED
 
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(1, 21))
-SET_LEVEL = 0.9
-"""Of the sets of classes, not of the bootstrap."""
 
 
 @dataclass(frozen=True)

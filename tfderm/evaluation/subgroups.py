@@ -30,7 +30,8 @@ _AGE_BANDS = ((18, "under 18"), (40, "18 to 39"), (60, "40 to 59"), (200, "60 an
 def subgroup_report(
     p: Predictions, records: Sequence[Record], images: Sequence[np.ndarray], seed: int = 0
 ) -> dict[str, Any]:
-    """The leading metric of each subgroup with at least one photograph.
+    """The leading metric of each subgroup with at least one photograph; of several labels the area under the ROC curve,
+    because average precision also tells how frequent the labels are in a subgroup.
 
     Args:
         p: predictions for N photographs.
@@ -43,7 +44,9 @@ def subgroup_report(
         "num_groups", "metric"}, where "metric" is {value, low, high, undefined} or None for too few to say;
         `ita_agreement`, as `fitzpatrick_agreement` or None with too few given types.
     """
-    name, metric = next(iter(task_metrics(p.task, len(p.labels)).items()))
+    metrics = task_metrics(p.task, len(p.labels))
+    name = "mean_roc_auc" if p.task == "multilabel" else next(iter(metrics))
+    metric = metrics[name]
     properties = _image_properties(records, images)
     attributes = {
         attribute: [_row(value, values == value, p, metric.function, seed) for value in order if value in values]

@@ -7,7 +7,7 @@ import numpy as np
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import LEVEL, REPEATS
 from tfderm.evaluation.selective import Calibration
-from tfderm.metrics import bootstrap_interval, choose_confidence, exact_matches, f1, precision_at, recall_at
+from tfderm.metrics import bootstrap_interval, exact_matches, f1, label_thresholds, precision_at, recall_at
 
 
 def threshold_report(p: Predictions, calibration: Calibration, seed: int = 0) -> dict[str, Any]:
@@ -24,10 +24,7 @@ def threshold_report(p: Predictions, calibration: Calibration, seed: int = 0) ->
         whose threshold is 0.5; `exact`, the share of images here of which every label is told right.
     """
     options = {"repeats": REPEATS, "level": LEVEL, "seed": seed}
-    thresholds = [
-        choose_confidence(scores, shown, int(shown.sum()))
-        for scores, shown in zip(calibration.probabilities.T, calibration.y_true.T, strict=True)
-    ]
+    thresholds = label_thresholds(calibration.y_true, calibration.probabilities).tolist()
 
     def row(index: int, threshold: float) -> dict[str, Any]:
         def interval(statistic):

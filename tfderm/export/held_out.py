@@ -33,7 +33,7 @@ class RunImages:
         return cls(run, corpus, tuple(datasets.select(corpus, run.recipe).records))
 
     def held_out(self, split: str = "test", limit: int | None = None) -> HeldOut:
-        """Images of `split`, at most `limit`, spread evenly; one that the run never saw counts as held out too.
+        """Images of `split`, at most `limit`, spread evenly; one that the run never saw counts as of the test split.
 
         Raises:
             InputError: there is none.
@@ -64,7 +64,7 @@ class RunImages:
 
     def of_split(self, split: str) -> list[Record]:
         """The records that `held_out` takes, in its order."""
-        return [record for record in self.records if self.run.splits.get(record.image, split) == split]
+        return [record for record in self.records if self.run.splits.get(record.image, "test") == split]
 
     def calibration_images(self, limit: int) -> dict[str, np.ndarray]:
         """Up to `limit` images of the training split, spread evenly over it: name -> (H, W, 3) uint8."""

@@ -4,13 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfderm.contract import ModelContract, Output
 from tfderm.export.held_out import RunImages
 from tfderm.export.suitability import measured_suitability, unsuitable, unsuitable_output
 from tfderm.layers import LabelsPresent
-from tfderm.metrics import PrincipalSubspace, choose_confidence
+from tfderm.metrics import PrincipalSubspace, label_thresholds
 
 
 def measure_labels(model: keras.Model, images: RunImages) -> tuple[dict[str, Any], PrincipalSubspace | None]:
@@ -25,10 +24,10 @@ def measure_labels(model: keras.Model, images: RunImages) -> tuple[dict[str, Any
     if found is None:
         return {}, None
     labels, probabilities, y_true = images.run.contract.labels, found.outputs["probabilities"], found.held_out.y_true
-    chosen = [choose_confidence(p, shown, int(shown.sum())) for p, shown in zip(probabilities.T, y_true.T, strict=True)]
+    chosen = label_thresholds(y_true, probabilities)
     result = {
         "labels": {
-            "thresholds": {label: float(np.float32(value)) for label, value in zip(labels, chosen, strict=True)},
+            "thresholds": {label: float(value) for label, value in zip(labels, chosen, strict=True)},
             "counts": {label: int(count) for label, count in zip(labels, y_true.sum(axis=0), strict=True)},
         },
         **found.measured,

@@ -31,6 +31,7 @@ _PROCESS_NORMALIZATION = 1
 _MEANINGS = {
     "answered": "answered: 1 where the largest probability suffices for an answer",
     "set": "set: 1 for every class that is possible",
+    "present": "present: 1 for every label that the image shows",
     "unsuitable": "unsuitable: 1 for every check that turns the photograph away",
 }
 
@@ -133,7 +134,7 @@ def _input(builder: flatbuffers.Builder, contract: ModelContract) -> int:
 def _output(builder: flatbuffers.Builder, contract: ModelContract, output: Output) -> int:
     low, high = output.range
     fields = {5: _table(builder, 2, {0: _floats(builder, [high]), 1: _floats(builder, [low])})}
-    if output.kind in ("probabilities", "set"):
+    if output.kind in ("probabilities", "set", "present", "glimpse"):
         fields[6] = _vector(builder, [_file(builder, LABELS_FILE, "labels by index", _TYPE_AXIS_LABELS)])
     unit = f", {output.unit}" if output.unit else ""
     stride = f", {output.stride} input pixels per cell" if output.stride else ""

@@ -21,9 +21,8 @@ from tfderm.metrics import (
     logits_of,
     tempered,
 )
+from tfderm.metrics.conformal_sets import SET_LEVEL
 from tfderm.metrics.selective import SMALLEST_ANSWERED
-
-SET_LEVEL = 0.9
 
 
 def measure_selective(model: keras.Model, images: RunImages) -> tuple[dict[str, Any], PrincipalSubspace | None]:

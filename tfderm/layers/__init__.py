@@ -6,6 +6,7 @@ from tfderm.layers.labels_present import LabelsPresent
 from tfderm.layers.mirrored_views import AverageOverViews, MirroredViews
 from tfderm.layers.outside_limits import OutsideLimits
 from tfderm.layers.photograph_measures import PhotographMeasures
+from tfderm.layers.placed_on_image import PlacedOnImage
 from tfderm.layers.roi_align import ROIAlign
 from tfderm.layers.score_refine import ScoreRefine
 from tfderm.layers.selective_answer import SelectiveAnswer
@@ -20,6 +21,7 @@ __all__ = [
     "MirroredViews",
     "OutsideLimits",
     "PhotographMeasures",
+    "PlacedOnImage",
     "ROIAlign",
     "ScoreRefine",
     "SelectiveAnswer",

@@ -33,7 +33,9 @@ from tfderm.metrics.multilabel import (
     f1,
     image_cross_entropies,
     label_average_precisions,
+    label_thresholds,
     mean_average_precision,
+    mean_roc_auc,
 )
 from tfderm.metrics.selective import accuracy_at_coverage, area_under_risk_coverage, cut_off, monotone_within
 from tfderm.metrics.severity import SEVERITY_RANGES, mean_absolute_error, pair_accuracy, severity_range
@@ -72,11 +74,13 @@ __all__ = [
     "fit_temperature",
     "image_cross_entropies",
     "label_average_precisions",
+    "label_thresholds",
     "logits_of",
     "match_detections",
     "mean_absolute_error",
     "mean_average_precision",
     "mean_class_recall",
+    "mean_roc_auc",
     "monotone_within",
     "pair_accuracy",
     "paired_difference",

@@ -9,7 +9,7 @@ from tfderm.errors import InputError
 from tfderm.metrics.classification import check_probabilities
 
 TEMPERATURES = (0.2, 20.0)
-"""Bounds of a fitted temperature; it reaches one where the images hold no wrong answer, or no right one."""
+"""Bounds of a fitted temperature."""
 
 _SMALLEST_PROBABILITY = 1e-38
 
@@ -34,7 +34,8 @@ def fit_temperature(logits: ArrayLike, y_true: ArrayLike) -> float:
         y_true: (N,) true classes, integers.
 
     Returns:
-        A number within `TEMPERATURES`: above 1 where the model is too sure of itself.
+        A number within `TEMPERATURES`: above 1 where the model is too sure of itself. Where every answer is right, at
+        least 1: such images ask for ever larger confidence, and cannot say how much is due.
 
     Raises:
         InputError: shapes differ, or there are no images.
@@ -55,7 +56,8 @@ def fit_temperature(logits: ArrayLike, y_true: ArrayLike) -> float:
         largest = scaled.max(axis=1)
         return float(np.mean(largest + np.log(np.exp(scaled - largest[:, None]).sum(axis=1))))
 
-    bounds = tuple(np.log(TEMPERATURES))
+    all_right = not np.any(below_true > 0)
+    bounds = (0.0 if all_right else np.log(TEMPERATURES[0]), np.log(TEMPERATURES[1]))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-7}).x))
 
 

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 from tfderm.metrics.classification import check_probabilities
 from tfderm.metrics.conformal import check_enough, conformal_quantile, halvings
 
+SET_LEVEL = 0.9
+"""Share of the sets of classes that are to hold the true one."""
+
 
 @dataclass(frozen=True)
 class ConformalSets:
@@ -64,8 +67,8 @@ class ConformalSets:
         )
 
     def members(self, probabilities: ArrayLike) -> np.ndarray:
-        """(N, num_classes) bool: which classes are in the set of each image."""
-        return np.asarray(probabilities) >= np.array(list(self.thresholds.values()))
+        """(N, num_classes) bool: which classes are in the set of each image; compared in float32, as a graph does."""
+        return np.asarray(probabilities, np.float32) >= np.array(list(self.thresholds.values()), np.float32)
 
     def to_json(self) -> dict[str, Any]:
         return {"level": self.level, "thresholds": dict(self.thresholds), "counts": dict(self.counts)}

@@ -2,8 +2,10 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 
 from tfderm.errors import InputError
+from tfderm.metrics.detection import choose_confidence
 
 
 def label_average_precisions(y_true: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
@@ -42,6 +44,25 @@ def mean_average_precision(y_true: ArrayLike, probabilities: ArrayLike) -> float
     return float(present.mean()) if present.size else float("nan")
 
 
+def mean_roc_auc(y_true: ArrayLike, probabilities: ArrayLike) -> float:
+    """Mean over the labels of the area under the ROC curve: how often an image that shows the label is given a larger
+    probability than one that does not. Unlike average precision it does not depend on how frequent a label is.
+
+    Labels that all images show, or none, do not count; NaN where no other is left. Arguments as
+    `label_average_precisions`.
+    """
+    y_true, probabilities = _check(y_true, probabilities)
+    if not len(y_true):
+        return float("nan")
+    shown = y_true.sum(axis=0)
+    counted = (shown > 0) & (shown < len(y_true))
+    positive = shown[counted]
+    ranks = rankdata(probabilities[:, counted], axis=0)
+    above = np.sum(ranks * y_true[:, counted], axis=0) - positive * (positive + 1) / 2
+    areas = above / (positive * (len(y_true) - positive))
+    return float(areas.mean()) if areas.size else float("nan")
+
+
 def binary_cross_entropy(y_true: ArrayLike, probabilities: ArrayLike) -> float:
     """Mean of -ln p(what is true) over images and labels, p kept between 1e-7 and 1 - 1e-7; NaN for no images."""
     return float(np.mean(image_cross_entropies(y_true, probabilities))) if len(np.asarray(y_true)) else float("nan")
@@ -75,6 +96,21 @@ def f1(y_true: ArrayLike, present: ArrayLike) -> float:
     y_true, present = np.asarray(y_true), np.asarray(present)
     either = y_true.sum() + present.sum()
     return float(2 * np.sum(y_true * present) / either) if either else float("nan")
+
+
+def label_thresholds(y_true: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
+    """The probability from which on each label is said to be there: that of the largest F1.
+
+    Args:
+        y_true: (N, num_labels), of images that the model was not fitted to.
+        probabilities: (N, num_labels).
+
+    Returns:
+        (num_labels,) float32, as the graph compares; 0.5 for a label that no image shows.
+    """
+    y_true, probabilities = _check(y_true, probabilities)
+    chosen = [choose_confidence(p, shown, int(shown.sum())) for p, shown in zip(probabilities.T, y_true.T, strict=True)]
+    return np.array(chosen, np.float32)
 
 
 def _check(y_true: ArrayLike, predicted: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from tfderm.errors import InputError
-from tfderm.layers import AverageOverViews
+from tfderm.layers import AverageOverViews, PlacedOnImage
 from tfderm.layers.mirrored_views import average_upright
 
 CLASS_ACTIVATION_MAP = "class_activation_map"
@@ -32,7 +32,8 @@ def with_class_activation_map(model, class_index=None):
 
     The last maps are what the head reads: the layers back from the logits as long as they are fully connected, also
     where they are written as unpadded convolutions, their activations, dropout and pooling. Of mirrored views the maps
-    are turned back and averaged, as the logits are averages over the views.
+    are turned back and averaged, as the logits are averages over the views. Behind a spatial transformer the map is of
+    the area of interest; it is laid where that is in the image, 0 elsewhere.
 
     Args:
         model: functional classifier in use (not in training), whose output `probabilities` is the softmax or the
@@ -68,7 +69,20 @@ def with_class_activation_map(model, class_index=None):
     evidence = ops.relu(evidence)
     largest = ops.max(evidence, axis=1, keepdims=True)
     activation = ops.reshape(evidence / ops.where(largest > 0, largest, 1.0), (-1, height, width, 1))
+    if "area_of_interest" in model.output:
+        activation = _onto_image(activation, model)
     return keras.Model(model.input, {**model.output, CLASS_ACTIVATION_MAP: activation}, name=model.name)
+
+
+def _onto_image(activation, model):
+    """A map of the area of interest, at its own cells' size, over the whole image."""
+    size = [
+        round(cells * side / area)
+        for cells, side, area in zip(
+            activation.shape[1:3], model.input.shape[1:3], model.output["area_of_interest"].shape[1:3], strict=True
+        )
+    ]
+    return PlacedOnImage(size, name="placed_on_image")(activation, model.output["transform"])
 
 
 class _Reached(NamedTuple):

@@ -44,11 +44,17 @@ def stn_vgg(
         probabilities by what it recognised in the whole photograph.
 
     Raises:
-        InputError: no such localisation.
+        InputError: no such localisation, or an area of interest that is too small or larger than the image.
     """
     if localization not in _LOCALIZATIONS:
         raise InputError(
             f"`localization` must be one of {', '.join(map(str, _LOCALIZATIONS))}. Received: {localization!r}"
+        )
+    smallest = 2 ** len(_STAGES)
+    if any(side < area or area < smallest for side, area in zip(image_size, output_size, strict=True)):
+        raise InputError(
+            f"`output_size` goes from {smallest} pixels to `image_size`. Received: output_size={tuple(output_size)}, "
+            f"image_size={tuple(image_size)}"
         )
     regularizer = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
     precise = keras.config.floatx()  # coordinates and answers, whatever precision the convolutions compute in

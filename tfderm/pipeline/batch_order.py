@@ -26,7 +26,7 @@ def batch_order(
         seed: of the run.
         epoch: 0, 1, ...
         classes: (num_images,) class of every image, or (num_images, num_labels), 1 for the labels that it shows, where
-            they are to be drawn equally often.
+            they are to be drawn equally often; a label that others come with is shown more often than drawn.
         images_per_class: with `classes`; 0 for as many images as there are, in all.
 
     Returns:

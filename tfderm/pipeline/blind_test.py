@@ -10,10 +10,10 @@ from tfderm.datasets.blind import BlindTest, refuse, register, registered
 from tfderm.datasets.convert import check_empty, to_manifest
 from tfderm.datasets.corpus import Corpus
 from tfderm.datasets.duplicates import copies, fingerprints
-from tfderm.datasets.manifest import DATASET, withheld
+from tfderm.datasets.manifest import withheld
 from tfderm.datasets.selection import select
 from tfderm.errors import InputError
-from tfderm.files import atomic_folder, read_json, write_json
+from tfderm.files import atomic_folder
 from tfderm.pipeline.splits import check_groups, draw_groups
 from tfderm.recipe import Recipe
 
@@ -56,7 +56,8 @@ def set_aside(corpus: Corpus, recipe: Recipe, size: float, folder: Path | str) -
     check_empty(folder)
     check_groups(corpus.records)
     tests = registered()
-    selected = {record.image for record in select(corpus, recipe).records}
+    usable = select(corpus, recipe).records
+    selected = {record.image for record in usable}
     share = size / len(selected) if size >= 1 else size
     if not 0 < share < 1 or (size > 1 and size != int(size)):
         raise InputError(
@@ -65,8 +66,7 @@ def set_aside(corpus: Corpus, recipe: Recipe, size: float, folder: Path | str) -
         )
     photographs = fingerprints(corpus, corpus.records)
     group = _tied(corpus, photographs)
-    usable = [record for record in corpus.records if record.image in selected]
-    drawn = draw_groups(usable, [group[record.group] for record in usable], share, recipe.seed)
+    drawn = draw_groups(usable, [group[record.group] for record in usable], share, recipe)
     parts = {
         is_blind: tuple(record for record in corpus.records if (group[record.group] in drawn) == is_blind)
         for is_blind in (False, True)
@@ -82,11 +82,9 @@ def set_aside(corpus: Corpus, recipe: Recipe, size: float, folder: Path | str) -
     training = replace(corpus, root=folder / "training", records=parts[False])
     blind = replace(corpus, root=folder / "blind", records=parts[True], name=f"{corpus.name}, blind test {name}")
     with atomic_folder(folder) as temporary:
-        for part in (training, blind):
-            to_manifest(replace(part, root=corpus.root), temporary / part.root.name)
-        description = temporary / "training" / DATASET
         groups = withheld(corpus.root) | {record.group for record in blind.records}
-        write_json(description, {**read_json(description), "withheld": sorted(groups)})
+        for part, hidden in ((training, groups), (blind, ())):
+            to_manifest(replace(part, root=corpus.root), temporary / part.root.name, hidden)
         test = BlindTest(
             name=name,
             date=date.today().isoformat(),

@@ -37,7 +37,7 @@ class InputPipeline:
     - a component's grade (B, 1), -1 where nobody gave one;
     - probabilities, and what else learns the class: class index (B,), or of several labels (B, num_labels) float32, 1
       for those that the photograph shows, else 0. Where the recipe balances classes, training draws
-      each equally often, and otherwise they are weighted inversely to their frequency;
+      each equally often, and otherwise classes, though not labels, are weighted inversely to their frequency;
     - auxiliary_COLUMN: class index (B,), with weight 0 where it is unknown;
     - detection: boxes (B, M, 4) x, y, width, height in pixels and valid (B, M), M the most boxes of a photograph.
     """

@@ -36,7 +36,7 @@ def make_splits(records: Sequence[Record], recipe: Recipe, kept: Mapping[str, st
     """
     check_groups(records)
     groups = np.array([record.group for record in records])
-    strata = _strata(records)
+    strata = _strata(records, recipe)
     num_groups = len(set(groups.tolist()))
     if num_groups <= recipe.folds:
         raise InputError(
@@ -63,18 +63,21 @@ def check_groups(records: Sequence[Record]) -> None:
             )
 
 
-def draw_groups(records: Sequence[Record], groups: Sequence[str], share: float, seed: int) -> set[str]:
-    """Whole groups that hold about a share of the photographs of every class or severity range.
+def draw_groups(records: Sequence[Record], groups: Sequence[str], share: float, recipe: Recipe) -> set[str]:
+    """Whole groups that hold about a share of the photographs, and of those of every class or severity range.
 
     Args:
         records: N photographs.
         groups: N names of what must stay together.
         share: 0 to 1.
-        seed: of the order in which groups are considered.
+        recipe: says what is stratified; its seed is that of the order in which groups are considered.
     """
-    stratum = np.unique(_strata(records), return_inverse=True)[1]
-    drawn = _near(stratum, np.asarray(groups), share * np.bincount(stratum), seed)
-    return set(np.asarray(groups)[drawn].tolist())
+    strata, groups = _strata(records, recipe), np.asarray(groups)
+    if _several(strata):
+        drawn = _iteratively(strata, groups, [share, 1 - share], recipe.seed) == 0
+    else:
+        drawn = _near(strata, groups, share * strata.sum(axis=0), share * len(groups), recipe.seed)
+    return set(groups[drawn].tolist())
 
 
 def write_splits(path: Path | str, records: Sequence[Record], splits: Mapping[str, str]) -> None:
@@ -125,7 +128,7 @@ def known_splits(initial: Path | None, corpus: Corpus, records: Sequence[Record]
     """Where the groups that a run knows stay when training starts from it on a corpus that has grown.
 
     Args:
-        initial: the run; None for fresh weights.
+        initial: the run; None for fresh weights. Where it is of other data, the nearest of those that it began from.
         corpus: the data.
         records: photographs of `corpus` that are used.
         recipe: what is trained now.
@@ -140,10 +143,10 @@ def known_splits(initial: Path | None, corpus: Corpus, records: Sequence[Record]
     """
     if initial is None:
         return {}
-    run = Run.open(initial)
-    _ = run.model_path
+    _ = Run.open(initial).model_path
+    run = next((run for run in Run(initial).lineage if _same_data(run, corpus)), None)
     fields = ("folds", "fold", "seed")
-    if not _same_data(run, corpus) or any(getattr(run.recipe, name) != getattr(recipe, name) for name in fields):
+    if run is None or any(getattr(run.recipe, name) != getattr(recipe, name) for name in fields):
         return {}
     kept: dict[str, str] = {}
     for record in records:
@@ -164,7 +167,7 @@ def check_unseen(initial: Path | None, corpus: Corpus, records: Sequence[Record]
     """Check that the weights to start from know none of the patients to be held out.
 
     Args:
-        initial: the run they come from; None for fresh weights, which know nobody.
+        initial: the run they come from, which may have begun from others; None for fresh weights, which know nobody.
         corpus: the data. Another run's patients are comparable where it was trained on this data, or on another table
             of the same folder.
         records: to be held out, of `corpus`.
@@ -174,13 +177,16 @@ def check_unseen(initial: Path | None, corpus: Corpus, records: Sequence[Record]
     """
     if initial is None:
         return
-    run = Run.open(initial)
-    if not _same_data(run, corpus):
-        return
+    for run in Run.open(initial).lineage:
+        if _same_data(run, corpus):
+            _check_unseen(run, records)
+
+
+def _check_unseen(run: Run, records: Sequence[Record]) -> None:
     groups, images = ({name for name, split in of.items() if split != "test"} for of in (run.groups, run.splits))
     if known := sorted({record.group for record in records if record.group in groups or record.image in images}):
         raise InputError(
-            f"{initial} was trained on {len(known)} of the patients or lesions to be held out here ({known[0]}, ...). "
+            f"{run.path} was trained on {len(known)} of the patients or lesions to be held out here ({known[0]}, ...). "
             "Start from a run on others, or, for a single fold, from one with the same seed, folds and fold."
         )
 
@@ -204,59 +210,111 @@ def _dealt(strata: np.ndarray, groups: np.ndarray, recipe: Recipe) -> np.ndarray
 def _grown(strata: np.ndarray, groups: np.ndarray, recipe: Recipe, kept: Mapping[str, str]) -> np.ndarray:
     """Not by `_fold`: it would put the first of a few new groups into the test split, however many it has."""
     names = np.array([kept.get(group, "new") for group in groups.tolist()], dtype="U10")
-    stratum = np.unique(strata, return_inverse=True)[1]
-    num_strata = stratum.max() + 1
     for split, share, without in (("test", 1 / recipe.folds, ""), ("validation", recipe.validation_fraction, "test")):
-        whole, has = (np.bincount(stratum[of], minlength=num_strata) for of in (names != without, names == split))
+        whole, has = names != without, names == split
+        target = share * strata[whole].sum(axis=0) - strata[has].sum(axis=0)
         new = np.flatnonzero(names == "new")
-        drawn = _near(stratum[new], groups[new], share * whole - has, (recipe.seed, recipe.fold))
-        names[new[drawn]] = split
+        size = share * whole.sum() - has.sum()
+        names[new[_near(strata[new], groups[new], target, size, (recipe.seed, recipe.fold))]] = split
     return np.where(names == "new", "train", names)
 
 
-def _near(stratum: np.ndarray, groups: np.ndarray, target: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
+def _near(
+    strata: np.ndarray, groups: np.ndarray, target: np.ndarray, size: float, seed: int | Sequence[int]
+) -> np.ndarray:
     """Mask of whole groups whose numbers per stratum come near a target.
 
-    Groups are considered in random order, and one is taken where that brings the numbers nearer (in squares).
+    Groups are considered in random order, and one is taken where that brings the numbers nearer (in squares). Strata of
+    which less than half a photograph is wanted each would never be met so; together they are: what is missing from the
+    number of all photographs then comes from the groups whose taking does the least harm.
 
     Args:
-        stratum: (N,) int.
+        strata: (N, num_strata) 1 where a photograph belongs to a stratum, else 0.
         groups: (N,) names.
         target: (num_strata,) numbers of records; below 0 for none.
+        size: number of records.
         seed: of the order.
     """
     names, group = np.unique(groups, return_inverse=True)
-    counts = np.zeros((len(names), len(target)))
-    np.add.at(counts, (group, stratum), 1)
+    counts = np.zeros((len(names), strata.shape[1]))
+    np.add.at(counts, group, strata)
+    sizes = np.bincount(group, minlength=len(names))
     taken, missing = np.zeros(len(names), bool), np.array(target, float)
-    for index in np.random.default_rng(seed).permutation(len(names)):
+    order = np.random.default_rng(seed).permutation(len(names))
+    for index in order:
         if counts[index] @ (2 * missing - counts[index]) > 0:
             taken[index] = True
             missing -= counts[index]
+    while (left := order[~taken[order]]).size:
+        index = left[np.argmax(np.einsum("gs,gs->g", counts[left], 2 * missing - counts[left]) / sizes[left])]
+        if 2 * (size - sizes[taken].sum()) <= sizes[index]:
+            break
+        taken[index] = True
+        missing -= counts[index]
     return taken[group]
 
 
-def _strata(records: Sequence[Record]) -> np.ndarray:
-    if records and all(record.label is not None for record in records):
-        return np.array([record.label for record in records])
+def _strata(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
+    """(N, num_strata): 1 for the labels or the severity range of each photograph, else 0."""
+    if recipe.task != "severity" and records and all(record.labels for record in records):
+        labels = sorted({label for record in records for label in record.labels})
+        return np.array([[label in record.labels for label in labels] for record in records], float)
     scores = np.array([np.nan if record.severity is None else record.severity for record in records])
-    return severity_range(scores)
+    ranges = severity_range(scores)
+    return (ranges[:, None] == np.unique(ranges)).astype(float)
 
 
 def _fold(strata: np.ndarray, groups: np.ndarray, folds: int, fold: int, seed: int) -> np.ndarray:
     """Mask of the records in one of `folds` stratified folds."""
+    if _several(strata):
+        return _iteratively(strata, groups, [1 / folds] * folds, seed) == fold
     import warnings
 
     from sklearn.model_selection import StratifiedGroupKFold
 
+    stratum = strata.argmax(axis=1)
     # Scikit-learn refuses data whose every class is rarer than the number of folds: deal those out as one class.
-    if np.unique(strata, return_counts=True)[1].max(initial=0) < folds:
-        strata = np.zeros(len(strata), int)
+    if strata.sum(axis=0).max(initial=0) < folds:
+        stratum = np.zeros(len(strata), int)
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A class with fewer images than folds is missing from some: the report shows the counts.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        indices = list(splitter.split(strata, strata, groups))[fold][1]
+        indices = list(splitter.split(stratum, stratum, groups))[fold][1]
     mask = np.zeros(len(strata), bool)
     mask[indices] = True
     return mask
+
+
+def _several(strata: np.ndarray) -> bool:
+    return bool((strata.sum(axis=1) > 1).any())
+
+
+def _iteratively(strata: np.ndarray, groups: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
+    """(N,) part of every record, where records belong to several strata; whole groups.
+
+    The stratum with the fewest records left is dealt first, each group to the part that lacks most of it (Sechidis,
+    Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML 2011).
+
+    Args:
+        strata: (N, num_strata) 1 where a record belongs to a stratum, else 0.
+        groups: (N,) names.
+        shares: of the parts, which sum to 1.
+        seed: of the order of the groups.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), strata.shape[1]))
+    np.add.at(counts, group, strata)
+    sizes = np.bincount(group, minlength=len(names))
+    lacking, room = np.outer(shares, counts.sum(axis=0)), np.array(shares) * len(groups)
+    part = np.full(len(names), -1)
+    order = np.random.default_rng(seed).permutation(len(names))
+    while (left := order[part[order] < 0]).size:
+        number = counts[left].sum(axis=0)
+        stratum = np.argmin(np.where(number > 0, number, np.inf))
+        for index in left[counts[left, stratum] > 0]:
+            chosen = np.lexsort((room, lacking[:, stratum]))[-1]
+            part[index] = chosen
+            lacking[chosen] -= counts[index]
+            room[chosen] -= sizes[index]
+    return part[group]

@@ -76,7 +76,9 @@ def get_printed(name: str) -> dict[str, dict]:
 
 def _module_with_tables(name: str):
     recipe = get_recipe(name)
-    module = _module(name.partition(":")[0])
+    if ":" in name:
+        raise InputError(f"Tables are a whole paper's: reproduce {name.partition(':')[0]}, of which {name} is a part.")
+    module = _module(name)
     if not hasattr(module, "TABLES"):
         raise InputError(f"Recipe {recipe.name} has no tables to reproduce.")
     return module

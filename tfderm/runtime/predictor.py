@@ -97,10 +97,10 @@ class Predictor:
         Returns:
             Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
             "interval_level"} and {"components": name -> grade, "composed_severity": (E + I + D) * A of these}.
-            Classification: {"label", "name", "probability", "probabilities"}, where the label is ranked {"urgency",
-            "advice"}, and where the model has one {"set": possible labels, "set_level"}, {"unsuitable": reasons in
-            words, none for a suitable photograph} and {"sure": whether the probability suffices and the photograph is
-            suitable}.
+            Classification: {"label", "name", "probability", "probabilities"}, where it is ranked {"urgency", "advice"}
+            of the most urgent label that is possible, and where the model has one {"set": possible labels,
+            "set_level"}, {"unsuitable": reasons in words, none for a suitable photograph} and {"sure": whether the
+            probability suffices and the photograph is suitable}.
             Several labels: {"labels": those that it shows, "names": label -> words, "probabilities"}, the "urgency" and
             "advice" of the most urgent of them, and where the model has it "unsuitable".
         """
@@ -142,9 +142,6 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
             "probability": float(values.max()),
             "probabilities": probabilities,
         }
-    if ranked := [contract.urgency[label] for label in shown if label in contract.urgency]:
-        level = max(ranked, key=list(URGENCIES).index)
-        answer |= {"urgency": level, "advice": URGENCIES[level]}
     for output in contract.outputs_of_kind("set"):
         members = zip(contract.labels, outputs[output.name], strict=True)
         answer["set"] = [key for key, member in members if member > 0.5]
@@ -154,7 +151,18 @@ def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dic
         answer["unsuitable"] = [check["words"] for check, flag in checks if flag > 0.5]
     for output in contract.outputs_of_kind("answered"):
         answer["sure"] = bool(outputs[output.name].item() > 0.5) and not answer.get("unsuitable")
-    return answer
+    return answer | _urgency(contract, answer, shown)
+
+
+def _urgency(contract: ModelContract, answer: Mapping[str, Any], shown: list[str]) -> dict[str, str]:
+    """The most urgent of what is said or possible; no word that nothing is to be seen for beside a doubt."""
+    possible = {*shown, *answer.get("set", ())}
+    ranked = [contract.urgency[label] for label in possible if label in contract.urgency]
+    level = max(ranked, key=list(URGENCIES).index, default="none")
+    doubtful = answer.get("unsuitable") or not answer.get("sure", True)
+    if not ranked or (level == "none" and doubtful):
+        return {}
+    return {"urgency": level, "advice": URGENCIES[level]}
 
 
 def _labels_shown(contract: ModelContract, outputs: Mapping[str, np.ndarray], probabilities: Mapping[str, float]):

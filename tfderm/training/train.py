@@ -184,6 +184,11 @@ def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
     if initial is not None:
         _ = Run.open(initial).model_path
         blind.refuse_run(initial)
+    if recipe.weights and (Path(recipe.weights).parent / "recipe.json").is_file():
+        raise InputError(
+            f"`weights` {recipe.weights} is the network of a run, whose patients must be known: start from it with "
+            f"--from {Path(recipe.weights).parent} --set weights=."
+        )
     if recipe.weights and initial is not None:
         raise InputError(
             f"`weights` {recipe.weights} and --from {initial} are two beginnings; take one away (--set weights=)."
@@ -291,6 +296,7 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
         before = Run.open(initial)
         environment["initial"] = {"run": str(initial.resolve()), "recipe": before.recipe.name}
         environment["initial"]["data"] = before.environment["data"]["name"]
+        environment["initial"]["fingerprints"] = _fingerprints(before)
     write_json(output / "environment.json", {**environment, "data": data})
     write_splits(output / "splits.csv", selection.records, splits)
     left_out = [{"image": image, "reason": reason} for image, reason in selection.left_out]
@@ -300,37 +306,22 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
     return Run(output)
 
 
+def _fingerprints(run: Run) -> list[str]:
+    """Of the data that a run and those it began from learned from, for when their folders are gone."""
+    earlier = (run.environment.get("initial") or {}).get("fingerprints", [])
+    return [run.environment["data"]["fingerprint"], *earlier]
+
+
 def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Path | None = None) -> ModelContract:
     """The contract of a model trained by this recipe on this corpus."""
     mean, std = pixel_statistics(model)
     weights = recipe.weights or (initial is not None and Run.open(initial).contract.training.get("weights")) or ""
     known = {label: found for label in recipe.labels if (found := condition(label))}
-    outputs = []
-    for name, tensor in model.output.items():
-        shape = tuple(tensor.shape[1:])
-        if name == "severity":
-            outputs.append(Output(name, "severity", shape, (0.0, 72.0), unit="PASI region score"))
-        elif name.startswith("location_map_"):
-            outputs.append(Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1])))
-        elif name in COMPONENT_LIMITS:
-            outputs.append(Output(name, "component", shape, (0.0, float(COMPONENT_LIMITS[name])), unit="PASI grade"))
-        elif name == "boxes":
-            outputs.append(Output(name, "boxes", shape, (0.0, float(max(recipe.image_size))), unit="pixels"))
-        elif name == "scores":
-            outputs.append(Output(name, "scores", shape, (0.0, 1.0)))
-        elif name == "area_of_interest":
-            outputs.append(Output(name, "area_of_interest", shape, (0.0, 255.0), unit="RGB level"))
-        elif name == "transform":
-            outputs.append(Output(name, "transform", shape, (-1.0, 1.0), unit="half an image"))
-        elif name == "glimpse":
-            outputs.append(Output(name, "glimpse", shape, (0.0, 1.0)))
-        else:
-            outputs.append(Output(name, "probabilities", shape, (0.0, 1.0)))
     return ModelContract(
         recipe=recipe.name,
         task=recipe.task,
         image=replace(recipe.image, mean=mean, std=std),
-        outputs=tuple(outputs),
+        outputs=described_outputs(model),
         labels=recipe.labels,
         label_names={label: known[label].name for label in known} | dict(recipe.label_names),
         urgency={label: known[label].urgency for label in known} | dict(recipe.urgency),
@@ -346,6 +337,27 @@ def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Pat
             "tfderm": tfderm.__version__,
         },
     )
+
+
+def described_outputs(model: keras.Model) -> tuple[Output, ...]:
+    """How a contract declares the outputs of a trained model, by their names."""
+
+    def described(name: str, shape: tuple[int, ...]) -> Output:
+        if name == "severity":
+            return Output(name, "severity", shape, (0.0, 72.0), unit="PASI region score")
+        if name.startswith("location_map_"):
+            return Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1]))
+        if name in COMPONENT_LIMITS:
+            return Output(name, "component", shape, (0.0, float(COMPONENT_LIMITS[name])), unit="PASI grade")
+        if name == "boxes":
+            return Output(name, "boxes", shape, (0.0, float(max(model.input.shape[1:3]))), unit="pixels")
+        if name == "area_of_interest":
+            return Output(name, "area_of_interest", shape, (0.0, 255.0), unit="RGB level")
+        if name == "transform":
+            return Output(name, "transform", shape, (-1.0, 1.0), unit="half an image")
+        return Output(name, name, shape, (0.0, 1.0))  # probabilities, glimpse, scores
+
+    return tuple(described(name, tuple(tensor.shape[1:])) for name, tensor in model.output.items())
 
 
 def _start_from(model: keras.Model, recipe: Recipe, records: Sequence[Record], initial: Path | None) -> None:
