@@ -78,5 +78,5 @@ def test_members_are_those_of_float32_probabilities():
     """A threshold between two float32 numbers, as the graph of an exported model rounds it."""
     threshold = float(np.float32(0.9)) + 1e-9
     sets = ConformalSets(0.9, {"a": threshold, "b": 0.5}, {})
-    assert np.float32(threshold) < threshold
+    assert float(np.float32(threshold)) < threshold
     assert sets.members(np.array([[np.float32(threshold), 0.0]], np.float32)).tolist() == [[True, False]]

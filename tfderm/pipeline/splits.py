@@ -255,10 +255,17 @@ def _near(
 
 
 def _strata(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
-    """(N, num_strata): 1 for the labels or the severity range of each photograph, else 0."""
+    """(N, num_strata): 1 for the labels or the severity range of each photograph, else 0.
+
+    Where some have several labels, how many they have is a stratum too: with these the number of photographs is met.
+    """
     if recipe.task != "severity" and records and all(record.labels for record in records):
         labels = sorted({label for record in records for label in record.labels})
-        return np.array([[label in record.labels for label in labels] for record in records], float)
+        shown = np.array([[label in record.labels for label in labels] for record in records], float)
+        numbers = shown.sum(axis=1)
+        if numbers.max() == 1:
+            return shown
+        return np.hstack([shown, numbers[:, None] == np.unique(numbers)])
     scores = np.array([np.nan if record.severity is None else record.severity for record in records])
     ranges = severity_range(scores)
     return (ranges[:, None] == np.unique(ranges)).astype(float)
@@ -313,7 +320,7 @@ def _iteratively(strata: np.ndarray, groups: np.ndarray, shares: Sequence[float]
         number = counts[left].sum(axis=0)
         stratum = np.argmin(np.where(number > 0, number, np.inf))
         for index in left[counts[left, stratum] > 0]:
-            chosen = np.lexsort((room, lacking[:, stratum]))[-1]
+            chosen = np.lexsort((room, lacking[:, stratum].round()))[-1]
             part[index] = chosen
             lacking[chosen] -= counts[index]
             room[chosen] -= sizes[index]
