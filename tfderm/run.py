@@ -50,6 +50,12 @@ class Run:
         return Path(initial["run"]) if initial else None
 
     @property
+    def history(self) -> list[dict[str, str]]:
+        """Rows of history.csv, one per finished epoch."""
+        with open(self.path / "history.csv", newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    @property
     def lineage(self) -> "list[Run]":
         """This run, the one whose weights it began from, and so on, as far as their folders are there."""
         runs, path = [self], self.initial

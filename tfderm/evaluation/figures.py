@@ -1,6 +1,5 @@
 """Figures of an evaluation as PNG files, drawn with the Agg backend; which ones there are depends on the task."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from tfderm.evaluation.evaluate import Evaluated
     from tfderm.evaluation.predictions import Predictions
+    from tfderm.run import Run
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 MODEL_COLOUR = "#0072B2"
@@ -38,7 +38,7 @@ def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -
         "multilabel": figures_labels,
         "detection": figures_detection,
     }[evaluated.predictions.task]
-    drawn = [_training_curves(evaluated.run.path / "history.csv")]
+    drawn = [_training_curves(evaluated.run)]
     drawn += task.draw(evaluated.predictions, result)
     drawn += _photographs(evaluated, task)
     if evaluated.predictions.labels:
@@ -77,12 +77,11 @@ def predictor_colours(baselines: Sequence[str]) -> dict[str, str]:
     return {"model": MODEL_COLOUR, **names}
 
 
-def _training_curves(path: Path):
+def _training_curves(run: "Run"):
     """Loss and metrics by epoch (paper 4 prints accuracy and loss so); None without a history."""
-    if not path.is_file():
+    if not (run.path / "history.csv").is_file():
         return None
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = run.history
     watched = [name for name in rows[0] if name.endswith(("accuracy", "mean_absolute_error", "recall", "auc"))]
     loss = "probabilities_loss" if "probabilities_loss" in rows[0] else "loss"  # without what is learned beside it
     names = [loss, *(name for name in watched if not name.startswith("val_"))]

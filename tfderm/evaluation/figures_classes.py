@@ -169,17 +169,14 @@ def class_activation_maps(evaluated: "Evaluated", task: ModuleType, worst: np.nd
     """The task's examples, and below them what was predicted worst, each beside its class-activation map (Grad-CAM)."""
     from matplotlib.cm import ScalarMappable
 
-    from tfderm.evaluation.evaluate import predict_outputs
     from tfderm.models.class_activation import CLASS_ACTIVATION_MAP, with_class_activation_map
-    from tfderm.pipeline import load_images
 
     predictions, target = evaluated.predictions, evaluated.run.recipe.image
     what, chosen = task.examples(predictions)
     rows = [*chosen, *worst]
-    records = [evaluated.records[row] for row in rows]
-    images = load_images(evaluated.corpus, records, target)
     explained = with_class_activation_map(evaluated.model)
-    maps = predict_outputs(explained, evaluated.corpus, records, target, [CLASS_ACTIVATION_MAP])[CLASS_ACTIVATION_MAP]
+    images, seen = _shown(evaluated, rows, explained, [CLASS_ACTIVATION_MAP])
+    maps = seen[CLASS_ACTIVATION_MAP]
     lines = math.ceil(len(chosen) / 2)
     places = [*range(len(chosen)), *range(2 * lines, 2 * lines + len(worst))]  # Two to a line, the worst below.
     cell = 2.0
@@ -205,15 +202,9 @@ def class_activation_maps(evaluated: "Evaluated", task: ModuleType, worst: np.nd
 
 def areas_of_interest(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     """The examples and what was predicted worst, each beside its area of interest with the matrix (paper 2, fig. 1)."""
-    from tfderm.evaluation.evaluate import predict_outputs
-    from tfderm.pipeline import load_images
-
     predictions, target = evaluated.predictions, evaluated.run.recipe.image
-    _, chosen = examples(predictions)
-    rows = [*chosen, *worst]
-    records = [evaluated.records[row] for row in rows]
-    images = load_images(evaluated.corpus, records, target)
-    seen = predict_outputs(evaluated.model, evaluated.corpus, records, target, ["area_of_interest", "transform"])
+    rows = [*examples(predictions)[1], *worst]
+    images, seen = _shown(evaluated, rows, evaluated.model, ["area_of_interest", "transform"])
     figure, axes = new_figure(9.6, 1.75 * math.ceil(len(rows) / 2) + 0.4, math.ceil(len(rows) / 2), 4)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -236,3 +227,13 @@ def areas_of_interest(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
         "zoom, skew and shift along x and y. First of each class the photograph of middling difficulty, then the worst."
     )
     return "areas_of_interest", "Areas of interest", caption, figure
+
+
+def _shown(evaluated: "Evaluated", rows: list[int], model: Any, names: list[str]) -> tuple[np.ndarray, dict[str, Any]]:
+    """The images of some rows, and outputs of a model for them."""
+    from tfderm.evaluation.evaluate import predict_outputs
+    from tfderm.pipeline import load_images
+
+    records, target = [evaluated.records[row] for row in rows], evaluated.run.recipe.image
+    images = load_images(evaluated.corpus, records, target)
+    return images, predict_outputs(model, evaluated.corpus, records, target, names)

@@ -1,7 +1,6 @@
 """A paper's result tables, trained anew: every row cross-validated on the same folds, the paper's figures beside."""
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -182,7 +181,7 @@ def _own_method(tables: Tables) -> str:
 
 
 def _train(folds: Sequence[Fold], corpus: Corpus, jobs: int) -> None:
-    """Train and evaluate, with an estimate that follows the measured times."""
+    """Train and evaluate, with an estimate of the training that follows the times of finished folds."""
     from tfderm.training.estimate import training_seconds
 
     if not folds:
@@ -195,17 +194,18 @@ def _train(folds: Sequence[Fold], corpus: Corpus, jobs: int) -> None:
         if kind not in seconds:
             seconds[kind] = training_seconds(fold.recipe, corpus, records)
         expected.append(seconds[kind])
-    began = time.monotonic()
-    started = 0
+    number = 0
 
     def starting(fold: Fold) -> None:
-        nonlocal started
-        done = sum(expected[: max(0, started - jobs + 1)])
-        to_go = (sum(expected) - done) * ((time.monotonic() - began) / done if done else 1)
-        started += 1
+        nonlocal number
+        finished = [index for index in range(number) if folds[index].finished]
+        done = sum(expected[index] for index in finished)
+        took = sum(float(row["seconds"]) for index in finished for row in folds[index].run.history)
+        to_go = (sum(expected) - done) * (took / jobs / done if done else 1)
+        number += 1
         print(
-            f"[{started}/{len(folds)}] {fold.recipe.name}, fold {fold.recipe.fold}; "
-            f"about {max(1, round(to_go / 60))} min to go",
+            f"[{number}/{len(folds)}] {fold.recipe.name}, fold {fold.recipe.fold}; "
+            f"about {max(1, round(to_go / 60))} min of training to go",
             file=sys.stderr,
             flush=True,
         )

@@ -1,6 +1,5 @@
 """What a reproduction of a classifier's paper tells beside the metrics: how it trained, on what, what it confused."""
 
-import csv
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -44,8 +43,7 @@ def training_record(folds: Sequence[Fold]) -> dict[str, float | int]:
     """
     records = []
     for fold in folds:
-        with open(fold.run.path / "history.csv", newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = fold.run.history
         key = next(name for name in ("accuracy", "probabilities_accuracy") if name in rows[0])
         best = max(rows, key=lambda row: float(row[f"val_{key}"]))
         records.append(
