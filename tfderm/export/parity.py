@@ -45,7 +45,7 @@ class, that value is rounding."""
 ANSWER_TOLERANCE = 1e-3
 """PASI points by which an interval may miss the one that follows from the score beside it: float32 rounding."""
 
-ANSWER_AGREEMENT = {"float32": 0.999}  # Share of images with the same sureness, set and suitability; else ...
+ANSWER_AGREEMENT = {"float32": 0.999}  # Share with the same sureness, suitability, labels in a set or said; else ...
 ANSWER_AGREEMENT_QUANTISED = 0.98
 SCORE_BUDGET = 0.10  # Mean abs difference of the score, PASI points ...
 SCORE_BUDGET_OF_MAE = 0.05  # ... or this share of the model's own mean absolute error, whichever is larger.
@@ -116,8 +116,9 @@ def compare(
     float32 is held to `FLOAT32_TOLERANCES` and `CLASS_ACTIVATION_TOLERANCE`. Every other scheme is held to what
     matters: the drop of the task's metric, agreement, overlap of maps, and a tenth of a grade for severity components.
     Interval and band, which jump at the thresholds, are in every scheme held to what follows from the candidate's own
-    score, and so are a classifier's sureness and set; they and its suitability are also to be the same as Keras' on
-    nearly all images, and a confidence that crosses the threshold must lie no farther from it than confidences differ.
+    score, and so are a classifier's sureness, set and labels; they and its suitability are also to be the same as
+    Keras' nearly always, sets and labels label by label, and a confidence that crosses the threshold must lie no
+    farther from it than confidences differ.
     Class-activation maps are held to Keras' on the images for which both name the same class. A value that is not
     finite fails.
 
@@ -263,13 +264,14 @@ def _answer_checks(
     """Agreement of the outputs that say when a classifier answers, and whether they follow from its probabilities."""
     least = ANSWER_AGREEMENT.get(scheme, ANSWER_AGREEMENT_QUANTISED)
     checks = []
-    for kind in ("answered", "set", "unsuitable"):
+    for kind in ("answered", "unsuitable"):
         for output in contract.outputs_of_kind(kind):
             same = (reference[output.name] == candidate[output.name]).all(axis=1)
             checks.append(_check(f"{output.name} agreement", same.mean(), ">=", least))
-    for output in contract.outputs_of_kind("present"):
-        same = reference[output.name] == candidate[output.name]
-        checks.append(_check(f"{output.name} agreement, of all labels of all images", same.mean(), ">=", least))
+    for kind in ("set", "present"):
+        for output in contract.outputs_of_kind(kind):
+            same = reference[output.name] == candidate[output.name]
+            checks.append(_check(f"{output.name} agreement, of all labels of all images", same.mean(), ">=", least))
     name = contract.output("probabilities").name
     for output in contract.outputs_of_kind("set"):
         members = ConformalSets.from_json(contract.uncertainty["sets"]).members(candidate[name])
