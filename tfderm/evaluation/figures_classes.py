@@ -153,7 +153,7 @@ def _coverage(selective: dict[str, Any]):
         _mark_cut_off(axis, selective, 100 * selective["cut_off"]["coverage"]["value"])
     axis.set(xlabel="answered (% of the photographs, surest first)", ylabel="accuracy on these (%)", xlim=(0, 100))
     axis.set_ylim(top=101)
-    axis.legend(frameon=False, fontsize=8, loc="lower left")
+    axis.legend(frameon=False, fontsize=8, loc="best")
     caption = (
         "Accuracy of the answers that are given when only so many are: the surer the model, the more often it is right."
     )

@@ -27,7 +27,7 @@ def beginning(recipe: Recipe, initial: Path | None = None) -> str:
     stages = []
     while recipe.pretraining:
         recipe = recipe.pretraining
-        stages.insert(0, recipe.data)
+        stages.insert(0, Path(recipe.data).name)
     if recipe.weights:
         stages.insert(0, f"published weights ({recipe.weights})")
     return f"trained on {', then '.join(stages)}" if stages else "random weights"
