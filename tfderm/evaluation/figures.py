@@ -1,5 +1,6 @@
 """Figures of an evaluation as PNG files, drawn with the Agg backend; which ones there are depends on the task."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ BASELINE_COLOURS = ("#999999", "#E69F00", "#009E73", "#CC79A7")
 BASELINE_NAMES = {"majority": "majority class", "shares": "label's share", "colour_histogram": "colour histogram"}
 _DPI = 110
 _EXAMPLES = 4
+_COLUMNS = 5
 
 
 def draw_figures(evaluated: "Evaluated", result: dict[str, Any], folder: Path) -> list[dict[str, str]]:
@@ -132,8 +134,12 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
     images = load_images(evaluated.corpus, records, evaluated.run.recipe.image)
     names = _map_names(evaluated)
     if not names:
-        figure, axes = new_figure(2.6 * len(rows), 3.0, 1, len(rows))
-        for axis, image, row in zip(axes[0], images, rows, strict=True):
+        columns = min(len(rows), _COLUMNS)
+        lines = math.ceil(len(rows) / columns)
+        figure, axes = new_figure(2.6 * columns, 3.0 * lines, lines, columns)
+        for axis in axes.flat[len(rows) :]:
+            axis.set_axis_off()
+        for axis, image, row in zip(axes.flat, images, rows, strict=False):
             show(axis, image)
             axis.set_title(caption_of(evaluated.predictions, row), fontsize=8)
             if evaluated.predictions.task == "detection":

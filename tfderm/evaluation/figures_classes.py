@@ -60,7 +60,7 @@ def label_bars(p: Predictions, values: dict[str, Any], title: str) -> "Figure":
         title: of the axis.
     """
     colours = predictor_colours(list(p.baselines))
-    figure, axes = new_figure(max(5.0, 1.6 * len(p.labels) + 1.5), 3.4)
+    figure, axes = new_figure(min(max(5.0, 1.6 * len(p.labels) + 1.5), 12.0), 3.4)
     axis = axes[0, 0]
     width = 0.8 / len(colours)
     for position, ((name, colour), key) in enumerate(zip(colours.items(), [None, *p.baselines], strict=True)):
