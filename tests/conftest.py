@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(config, items):
     if not config.getoption("--all"):
         skip = pytest.mark.skip(reason="slow: run with `make test-all`")
         for item in items:
-            if "slow" in item.keywords:
+            if item.get_closest_marker("slow"):  # Not `keywords`, which hold the names of folders too.
                 item.add_marker(skip)
 
 
