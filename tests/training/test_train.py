@@ -191,6 +191,7 @@ def test_a_pretraining_is_trained_once_and_taken(coloured, tmp_path, monkeypatch
         np.testing.assert_array_equal(one, other)
     assert runs[0].environment["initial"] == {
         "run": str(folder), "recipe": "cnd:pretraining", "data": "synthetic dermoscopy",
+        "fingerprints": [datasets.load(drawn).fingerprint],
     }  # fmt: skip
 
     monkeypatch.setenv("TFDERM_CACHE", str(tmp_path / "unused"))
