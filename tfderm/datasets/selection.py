@@ -189,8 +189,13 @@ def true_values(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
     if recipe.task == "severity":
         return np.array([record.severity for record in records], dtype=np.float64)
     if recipe.task == "multilabel":
-        return np.array([[label in record.labels for label in recipe.labels] for record in records], dtype=np.int64)
+        return indicators([record.labels for record in records], recipe.labels)
     return np.array([recipe.labels.index(record.label) for record in records], dtype=np.int64)
+
+
+def indicators(shown: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
+    """(N, number of labels) int64: 1 for the labels that each of N photographs shows, else 0."""
+    return np.array([[label in own for label in labels] for own in shown], dtype=np.int64)
 
 
 def component_grades(records: Sequence[Record], component: str) -> np.ndarray:

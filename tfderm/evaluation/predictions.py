@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfderm.datasets.corpus import Record
+from tfderm.datasets.selection import indicators
 from tfderm.errors import InputError
 from tfderm.files import write_csv
 from tfderm.recipe import Recipe
@@ -101,8 +102,7 @@ def read_predictions(path: Path, recipe: Recipe) -> Predictions:
             baselines = {name: values(f"baseline_{name}") for name in names}
         else:
             if recipe.task == "multilabel":
-                shown = [row["y_true"].split(";") for row in rows]
-                y_true = np.array([[label in own for label in recipe.labels] for own in shown], dtype=np.int64)
+                y_true = indicators([row["y_true"].split(";") for row in rows], recipe.labels)
             else:
                 y_true = np.array([recipe.labels.index(row["y_true"]) for row in rows])
             end = f"_probability_{recipe.labels[0]}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.manifest import read_table
+from tfderm.datasets.selection import indicators
 from tfderm.errors import InputError
 from tfderm.files import write_csv
 from tfderm.metrics import severity_range
@@ -259,9 +260,9 @@ def _strata(records: Sequence[Record], recipe: Recipe) -> np.ndarray:
 
     Where some have several labels, how many they have is a stratum too: with these the number of photographs is met.
     """
-    if recipe.task != "severity" and records and all(record.labels for record in records):
-        labels = sorted({label for record in records for label in record.labels})
-        shown = np.array([[label in record.labels for label in labels] for record in records], float)
+    labels_of = [record.labels for record in records]
+    if recipe.task != "severity" and records and all(labels_of):
+        shown = indicators(labels_of, sorted({label for own in labels_of for label in own})).astype(float)
         numbers = shown.sum(axis=1)
         if numbers.max() == 1:
             return shown
