@@ -27,6 +27,7 @@ RECIPE = Recipe(
     batch_size=15,
     batches=10_000,
     learning_rate=1e-5,
+    class_balance=True,
     claim={"accuracy": 0.673},
 )
 
@@ -83,7 +84,5 @@ def quick(recipe: Recipe, data: str | None) -> Recipe:
     )
     if data is None:
         return small
-    pretraining = replace(
-        small, name=f"{recipe.name}:pretraining", claim={}, labels=(), batches=400, class_balance=True
-    )
+    pretraining = replace(small, name=f"{recipe.name}:pretraining", claim={}, labels=(), batches=400)
     return replace(small, pretraining=pretraining)
