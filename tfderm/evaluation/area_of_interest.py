@@ -8,11 +8,10 @@ import numpy as np
 from tfderm.contract import ImageInput
 from tfderm.datasets.corpus import Record
 from tfderm.evaluation.scores import LEVEL, REPEATS
-from tfderm.metrics import bootstrap_sample
+from tfderm.metrics import area_corners, bootstrap_sample
 from tfderm.metrics.detection import box_iou
 from tfderm.pipeline.input_pipeline import scaled_boxes
 
-_CORNERS = np.array([[x, y, 1] for x in (-1, 1) for y in (-1, 1)], np.float64).T
 _LITTLE_SPREAD = 0.02
 """Standard deviation of zoom and of centre, in half images, below which a transformer looks everywhere alike."""
 
@@ -72,7 +71,7 @@ def area_report(transforms: np.ndarray, records: Sequence[Record], target: Image
 
 def _rectangles(transforms: np.ndarray) -> np.ndarray:
     """(N, 4) x1, y1, x2, y2 of the upright rectangle round each area, from -1 to 1 over the image."""
-    corners = np.asarray(transforms, np.float64) @ _CORNERS
+    corners = area_corners(transforms)
     return np.concatenate([corners.min(axis=2), corners.max(axis=2)], axis=1)
 
 

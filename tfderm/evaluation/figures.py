@@ -73,10 +73,10 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **o
     return figure, axes
 
 
-def predictor_colours(baselines: Sequence[str]) -> dict[str, str]:
+def predictor_colours(p: "Predictions") -> dict[str, str]:
     """Words for the model and each baseline -> its colour, the model first."""
-    names = {BASELINE_NAMES.get(name, name): colour for name, colour in zip(baselines, BASELINE_COLOURS, strict=False)}
-    return {"model": MODEL_COLOUR, **names}
+    names = {BASELINE_NAMES.get(key, key): colour for key, colour in zip(p.baselines, BASELINE_COLOURS, strict=False)}
+    return {p.predictor: MODEL_COLOUR, **names}
 
 
 def _training_curves(run: "Run"):

@@ -9,7 +9,7 @@ import numpy as np
 from tfderm.evaluation.figures import MODEL_COLOUR, colour_bar, new_figure, predictor_colours, show
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import image_errors
-from tfderm.metrics import logits_of, tempered
+from tfderm.metrics import area_corners, logits_of, tempered
 from tfderm.runtime.overlay import overlay
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def label_bars(p: Predictions, values: dict[str, Any], title: str) -> "Figure":
         values: label -> `n`, and an interval of the `model` and of each of the `baselines`.
         title: of the axis.
     """
-    colours = predictor_colours(list(p.baselines))
+    colours = predictor_colours(p)
     figure, axes = new_figure(min(max(5.0, 1.6 * len(p.labels) + 1.5), 12.0), 3.4)
     axis = axes[0, 0]
     width = 0.8 / len(colours)
@@ -202,6 +202,8 @@ def class_activation_maps(evaluated: "Evaluated", task: ModuleType, worst: np.nd
 
 def areas_of_interest(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
     """The examples and what was predicted worst, each beside its area of interest with the matrix (paper 2, fig. 1)."""
+    from matplotlib.patches import Polygon
+
     predictions, target = evaluated.predictions, evaluated.run.recipe.image
     rows = [*examples(predictions)[1], *worst]
     images, seen = _shown(evaluated, rows, evaluated.model, ["area_of_interest", "transform"])
@@ -214,10 +216,9 @@ def areas_of_interest(evaluated: "Evaluated", worst: np.ndarray) -> tuple:
         transform = seen["transform"][place]
         show(left, images[place])
         left.set_title(example_caption(predictions, row), fontsize=8)
-        corners = transform @ np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], [1, 1, 1, 1, 1]])
-        outline = (corners + 1) / 2 * [[width], [height]] - 0.5  # The picture's pixel centres lie at whole numbers.
-        left.plot(*outline, color="black", lw=2.4)
-        left.plot(*outline, color="white", lw=1.2)
+        outline = (area_corners(transform) + 1).T / 2 * [width, height] - 0.5  # Pixel centres lie at whole numbers.
+        left.add_patch(Polygon(outline, fill=False, color="black", lw=2.4))
+        left.add_patch(Polygon(outline, fill=False, color="white", lw=1.2))
         left.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         show(right, seen["area_of_interest"][place].clip(0, 255).astype(np.uint8))
         numbers = "\n".join("  ".join(f"{value:+.2f}" for value in line) for line in transform)

@@ -49,7 +49,7 @@ def _scatter(p: Predictions):
 def errors_by_range(p: Predictions):
     """Paper 1, figure 5 and the left half of figure 7."""
     ranges = severity_range(p.y_true)
-    colours = predictor_colours(list(p.baselines))
+    colours = predictor_colours(p)
     figure, axes = new_figure(7.6, 3.6)
     axis = axes[0, 0]
     width = 0.8 / len(colours)
@@ -80,7 +80,7 @@ def errors_by_range(p: Predictions):
 
 def mae_by_range(p: Predictions, result: dict[str, Any]):
     """Paper 1, figure 6 and the right half of figure 7."""
-    colours = predictor_colours(list(p.baselines))
+    colours = predictor_colours(p)
     figure, axes = new_figure(7.6, 3.6)
     axis = axes[0, 0]
     width = 0.8 / len(colours)

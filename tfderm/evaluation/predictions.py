@@ -35,6 +35,7 @@ class Predictions:
         labels: class labels in the order of the probabilities.
         components: severity only: component -> (N,) predicted grades, where the model gives them.
         boxes: detection only: per image (n, 4) x, y, width, height in pixels of the photograph, the rows of y_pred.
+        predictor: what figures call the model.
     """
 
     task: str
@@ -46,6 +47,7 @@ class Predictions:
     labels: tuple[str, ...] = ()
     components: Mapping[str, np.ndarray] = field(default_factory=dict)
     boxes: Sequence[np.ndarray] = ()
+    predictor: str = "model"
 
 
 def write_predictions(path: Path, p: Predictions, records: Sequence[Record]) -> None:

@@ -135,11 +135,10 @@ def reproduce(
         },
         "tables": {title: {method: recipe.name for method, recipe in table.items()} for title, table in tables.items()},
     }
-    beside = {
-        method: others[recipe.name] for method, recipe in next(iter(tables.values())).items() if recipe.name != own
-    }
+    titles = {recipe.name: method for method, recipe in next(iter(tables.values())).items()}
+    beside = {method: others[name] for name, method in titles.items() if name != own}
     with atomic_folder(output / "figures") as folder:
-        compared = replace(pooled[own], baselines=beside)
+        compared = replace(pooled[own], baselines=beside, predictor=titles[own])
         runs = {name: row[0].run for name, row in folds.items()}
         result["figures"] = draw_reproduction(compared, runs, own, result["synthetic"], folder)
     if rows[own].task == "classification":

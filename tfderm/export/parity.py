@@ -12,6 +12,7 @@ from tfderm.metrics import (
     ConformalIntervals,
     ConformalSets,
     accuracy,
+    area_corners,
     class_recalls,
     mean_absolute_error,
     mean_average_precision,
@@ -295,8 +296,7 @@ def _answer_checks(
 
 def _corners_moved(reference: np.ndarray, candidate: np.ndarray) -> float:
     """Mean distance between the corners of two areas of interest, as a share of the first's size."""
-    corners = np.array([[x, y, 1] for x in (-1, 1) for y in (-1, 1)]).T
-    distance = np.linalg.norm((candidate - reference) @ corners, axis=1)
+    distance = np.linalg.norm(area_corners(candidate) - area_corners(reference), axis=1)
     size = 2 * np.sqrt(np.abs(np.linalg.det(reference[:, :, :2])))
     return float(np.mean(distance / np.maximum(size[:, None], 1e-6)))
 

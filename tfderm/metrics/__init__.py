@@ -5,6 +5,7 @@ The Keras metrics are loaded when first used, so that NumPy users need no Keras.
 
 import importlib
 
+from tfderm.metrics.area import area_corners
 from tfderm.metrics.bootstrap import BootstrapSample, Interval, bootstrap_interval, bootstrap_sample, paired_difference
 from tfderm.metrics.calibration import (
     ReliabilityBins,
@@ -57,6 +58,7 @@ __all__ = [
     "SEVERITY_RANGES",
     "accuracy",
     "accuracy_at_coverage",
+    "area_corners",
     "area_under_risk_coverage",
     "average_precision",
     "binary_cross_entropy",

@@ -165,7 +165,9 @@ def _urgency(contract: ModelContract, answer: Mapping[str, Any], shown: list[str
     return {"urgency": level, "advice": URGENCIES[level]}
 
 
-def _labels_shown(contract: ModelContract, outputs: Mapping[str, np.ndarray], probabilities: Mapping[str, float]):
+def _labels_shown(
+    contract: ModelContract, outputs: Mapping[str, np.ndarray], probabilities: Mapping[str, float]
+) -> list[str]:
     """Labels from the model's own decision; more likely than not where it was exported without thresholds."""
     for output in contract.outputs_of_kind("present"):
         return [label for label, present in zip(contract.labels, outputs[output.name], strict=True) if present > 0.5]
