@@ -14,7 +14,7 @@ from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
 from tfderm.export.explanation import explained
 from tfderm.export.parity import HeldOut
-from tfderm.training.train import described_outputs
+from tfderm.training.network import described_outputs
 
 LABELS = ("pale", "red", "dark")
 
@@ -133,7 +133,9 @@ def component_model(image_size=(32, 32)):
 def held_out(images, y_true, lesions=None, batch_size=32):
     """`HeldOut` of arrays; every two images make a group."""
     return HeldOut(
-        batches=lambda: (images[start : start + batch_size] for start in range(0, len(images), batch_size)),
+        batches=lambda: (
+            {"image": images[start : start + batch_size]} for start in range(0, len(images), batch_size)
+        ),
         y_true=y_true,
         groups=tuple(f"patient {index // 2}" for index in range(len(images))),
         lesions=np.zeros(len(images), bool) if lesions is None else lesions,
@@ -142,7 +144,7 @@ def held_out(images, y_true, lesions=None, batch_size=32):
 
 
 def named_images(images):
-    return {f"{index}.png": image for index, image in enumerate(images)}
+    return {f"{index}.png": {"image": image} for index, image in enumerate(images)}
 
 
 @functools.cache
@@ -176,5 +178,5 @@ def exported(kind, scheme):
     folder = Path(tempfile.mkdtemp(prefix="tfderm-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return build_bundle(
-        model, contract, scheme=scheme, output=folder / scheme, held_out=images, calibration_images=calibration
+        model, contract, scheme=scheme, output=folder / scheme, held_out=images, calibration=calibration
     )

@@ -62,7 +62,7 @@ def test_a_network_becomes_a_verified_bundle(name, tmp_path):
         scheme="float32",
         output=tmp_path / "bundle",
         held_out=held_out(images, labels),
-        calibration_images={},
+        calibration={},
     )
     graph = Graph.read(bundle.model_path.read_bytes())
     assert not [op for op in graph.op_names if op.startswith(("CUSTOM", "Flex"))]

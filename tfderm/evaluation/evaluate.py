@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfderm.contract import ImageInput
+from tfderm.contract import ModelContract
 from tfderm.datasets.blind import blind_test_of
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
@@ -78,7 +78,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         predictions, details = detection_predictions(run, model, own, of_split, corpus, records)
     else:
         names = [output.name for output in run.contract.outputs if output.kind != "area_of_interest"]
-        outputs = predict_outputs(model, corpus, records, run.recipe.image, names)
+        outputs = predict_outputs(model, corpus, records, run.contract, names)
         predictions = Predictions(
             task=run.recipe.task,
             images=[record.image for record in records],
@@ -100,7 +100,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         for output in run.contract.outputs_of_kind("transform"):
             details["area_of_interest"] = area_report(outputs[output.name], records, run.recipe.image, run.recipe.seed)
         if run.recipe.classes and split != "validation" and (validation := of_split["validation"]):
-            probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
+            probabilities = predict_outputs(model, own, validation, run.contract, names)
             calibration = Calibration(
                 "validation", true_values(validation, run.recipe), _answers(run, validation, probabilities)
             )
@@ -185,19 +185,28 @@ def choose_records(
 
 
 def predict_outputs(
-    model: Any, corpus: Corpus, records: Sequence[Record], target: ImageInput, names: Sequence[str]
+    model: Any,
+    corpus: Corpus,
+    records: Sequence[Record],
+    contract: ModelContract,
+    names: Sequence[str],
+    withheld: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The outputs `names` of a model for all records, in their order: name -> (N, ...) float32."""
+    """The outputs `names` of a model for all records, in their order: name -> (N, ...) float32.
+
+    `withheld` (N, number of metadata columns) bool is what the model shall do without; None for nothing.
+    """
     from tqdm import tqdm
 
-    from tfderm.pipeline import image_batches
+    from tfderm import models
+    from tfderm.pipeline import input_batches
 
-    batch_size = max(1, min(16, _BATCH_PIXELS // math.prod(target.image_size)))
+    batch_size = max(1, min(16, _BATCH_PIXELS // math.prod(contract.image.image_size)))
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in names}
     total = math.ceil(len(records) / batch_size)
-    batches = image_batches(corpus, records, target, batch_size=batch_size)
-    for images in tqdm(batches, "predicting", total, delay=1, leave=False, disable=None):
-        answer = model.predict_on_batch(images)
+    batches = input_batches(corpus, records, contract, batch_size, withheld)
+    for inputs in tqdm(batches, "predicting", total, delay=1, leave=False, disable=None):
+        answer = models.predict(model, inputs)
         for name in names:
             outputs[name].append(np.asarray(answer[name], dtype=np.float32))
     return {name: np.concatenate(parts) for name, parts in outputs.items()}

@@ -67,12 +67,12 @@ def _seconds_per_image(run: Run) -> float:
     keras.utils.clear_session()
     with keras.device("cpu:0"):
         model = models.load(run.model_path)
-        image = np.zeros((1, *run.contract.image.image_size, 3), np.uint8)
-        model.predict_on_batch(image)
+        inputs = {name: np.zeros((1, *shape), dtype) for name, (shape, dtype) in run.contract.inputs.items()}
+        models.predict(model, inputs)
         seconds = []
         for _ in range(_TIMED_IMAGES):
             began = time.perf_counter()
-            model.predict_on_batch(image)
+            models.predict(model, inputs)
             seconds.append(time.perf_counter() - began)
     return float(np.median(seconds))
 

@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tfderm.errors import InputError
 from tfderm.models.backbones import ARCHITECTURES
@@ -107,3 +109,8 @@ def load(path: Path | str):
             f"{path} cannot be loaded by Keras {keras.__version__}: {reason} "
             "It is damaged or of another version; train it again or use the release that wrote it."
         ) from None
+
+
+def predict(model, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of a model in use, arrays by name, for one batch of its inputs, likewise."""
+    return model.predict_on_batch(inputs if isinstance(model.input, dict) else inputs["image"])
