@@ -133,9 +133,7 @@ def component_model(image_size=(32, 32)):
 def held_out(images, y_true, lesions=None, batch_size=32):
     """`HeldOut` of arrays; every two images make a group."""
     return HeldOut(
-        batches=lambda: (
-            {"image": images[start : start + batch_size]} for start in range(0, len(images), batch_size)
-        ),
+        batches=lambda: ({"image": images[start : start + batch_size]} for start in range(0, len(images), batch_size)),
         y_true=y_true,
         groups=tuple(f"patient {index // 2}" for index in range(len(images))),
         lesions=np.zeros(len(images), bool) if lesions is None else lesions,

@@ -66,6 +66,7 @@ def condition(label: str) -> Condition | None:
     """What a label stands for, whatever its case; None for one that is not known here."""
     return _CONDITIONS.get(label.strip().lower())
 
+
 SPEAKS_FOR = {
     "network": "nv", "globules": "nv", "parallel_lines": "nv",
     "milia_like_cysts": "bkl", "comedo_like_openings": "bkl", "cerebriform": "bkl",

@@ -17,6 +17,7 @@ from tfderm.evaluation.area_of_interest import area_report
 from tfderm.evaluation.components import component_report
 from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.location import location_report
+from tfderm.evaluation.missing import missing_report
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
 from tfderm.evaluation.selective import Calibration, selective_report
@@ -45,7 +46,9 @@ class Evaluated:
     model: Any
 
 
-def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "test") -> dict[str, Any]:
+def evaluate(
+    run: Run | Path | str, *, data: str | None = None, split: str = "test", missing: Sequence[float] = (1.0,)
+) -> dict[str, Any]:
     """Evaluate a run beside trivial baselines; writes `metrics.json`, `predictions.csv` and `figures/` into it.
 
     Args:
@@ -53,6 +56,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         data: other data than the run's own, as `tfderm.datasets.load` takes it. All of its images are used, unless it
             is the run's own data in another place (equal fingerprint), which is used like the run's own.
         split: "train", "validation" or "test" of the run's own data.
+        missing: shares of the metadata to withhold, 0..1, where the model reads metadata; `missing` in `metrics.json`
+            has its figures without them.
 
     Returns:
         The content of `metrics.json`: every metric as {value, low, high, undefined} for the model, each baseline, and
@@ -99,6 +104,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
             details["location"] = located
         for output in run.contract.outputs_of_kind("transform"):
             details["area_of_interest"] = area_report(outputs[output.name], records, run.recipe.image, run.recipe.seed)
+        if run.contract.metadata:
+            details["missing"] = missing_report(run, model, corpus, records, predictions, missing)
         if run.recipe.classes and split != "validation" and (validation := of_split["validation"]):
             probabilities = predict_outputs(model, own, validation, run.contract, names)
             calibration = Calibration(

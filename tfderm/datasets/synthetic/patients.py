@@ -1,4 +1,4 @@
-"""The embedded synthetic set of lesions with patient data: what kind a lesion is, age and site hint at, and sex does not.
+"""The embedded synthetic set of lesions with patient data: age and site hint at what kind a lesion is, sex does not.
 
 Synthetic: no lesion and no patient. The pictures are those of the dermoscopy set; what their structures speak for, the
 age and the site are drawn to agree more often than not, so that reading them beside the picture pays.
