@@ -12,7 +12,7 @@ from tfderm.files import cache, locked
 
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select", "with_labels"]
 
-SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology", "morphologies", "patients")
+SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology", "morphologies", "pigmented")
 _SYNTHETIC_SOURCES = (
     ", ".join(f"synthetic:{name}" for name in SYNTHETIC) + ", or with a number of patients, as synthetic:psoriasis:800"
 )

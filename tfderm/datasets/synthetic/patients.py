@@ -1,88 +1,94 @@
-"""The embedded synthetic set of lesions with patient data: age and site hint at what kind a lesion is, sex does not.
+"""Who is photographed and how ill: patients, their visits, and the severity of each region at each visit.
 
-Synthetic: no lesion and no patient. The pictures are those of the dermoscopy set; what their structures speak for, the
-age and the site are drawn to agree more often than not, so that reading them beside the picture pays.
+Latent bell-shaped numbers stand for the tendency of a patient, a region and a component; what erythema, induration and
+desquamation share makes them correlate at about one half, and the affected area follows its own tendency.
 """
 
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from tfderm.clinical.taxonomy import SPEAKS_FOR
-from tfderm.datasets.synthetic import dermoscopy
-from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
-from tfderm.datasets.synthetic.noise import bell, generator, pick
-from tfderm.files import write_csv
+from tfderm.clinical.pasi import REGIONS
+from tfderm.datasets.synthetic.noise import bell, generator, pick, uniform, whole
 
-VERSION = 1  # goes up with every change of the pictures or the patients
-COLUMNS = ("image", "patient_id", "label", "age", "sex", "site")
-SITES = ("back", "chest", "face", "lower extremity", "upper extremity")
-_AGES = {"nv": (36.0, 12.0), "bkl": (64.0, 11.0), "mel": (57.0, 14.0)}
-_SITE_WEIGHTS = {"nv": (4.0, 2.0, 0.5, 2.0, 1.5), "bkl": (1.0, 1.0, 5.0, 1.0, 2.0), "mel": (3.0, 0.5, 1.0, 4.0, 1.5)}
-_UNKNOWN = 0.08
-_JPEG_QUALITY = 92
-_TEXT = """\
-Every image in this folder is SYNTHETIC: drawn by tfderm ({count} images of {height}x{width} pixels, seed
-{seed}). They show no person and no disease; results on them say nothing about clinical use.
-
-- `manifest.csv`: one row per image. `label`: what the most visible structure would speak for (nv, bkl or mel); `age`,
-  `sex` and `site` of an invented patient, each unknown for {unknown:.0%} of them, whatever the label.
-"""
+FITZPATRICK_WEIGHTS = (0.10, 0.22, 0.26, 0.20, 0.13, 0.09)
+VISIT_WEIGHTS = (0.70, 0.16, 0.07, 0.04, 0.02, 0.01)
+_AREA_LATENT = (-1.55, -1.30, -0.60, 0.00, 0.60, 1.20, 1.80, 2.40, 3.00)
+_AREA_PERCENT = (0.0, 1.5, 6.0, 12.0, 22.0, 40.0, 62.0, 84.0, 97.0)
 
 
-def generate(
-    folder: Path | str, *, num_patients: int = 1500, image_size: tuple[int, int] = (120, 160), seed: int = 0
-) -> Path:
-    """Draw a synthetic set; the folder appears when it is complete, replacing an older synthetic set there.
+@dataclass(frozen=True)
+class Severity:
+    """What one region shows at one visit: components 0..4 and the percentage of skin to cover with plaques."""
 
-    Args:
-        folder: where to write; must not exist, be empty, or hold an earlier synthetic set.
-        num_patients: number of images; every lesion is its own patient.
-        image_size: height, width in pixels.
-        seed: whole number from 0.
-
-    Returns:
-        The path of manifest.csv, with the columns of `COLUMNS`.
-
-    Raises:
-        InputError: an argument is out of range, or the folder holds something else.
-    """
-    folder = Path(folder)
-    with synthetic_folder(folder, num_patients, image_size, seed) as target:
-        rows = render_all(lambda number: _write(target, seed, number, image_size), range(num_patients))
-        write_csv(target / "manifest.csv", COLUMNS, rows)
-        height, width = image_size
-        text = _TEXT.format(count=num_patients, height=height, width=width, seed=seed, unknown=_UNKNOWN)
-        describe(target, "patients", "images", seed, text)
-    return folder / "manifest.csv"
+    erythema: int
+    induration: int
+    desquamation: int
+    percent: float
 
 
-def _write(target: Path, seed: int, number: int, image_size: tuple[int, int]) -> dict[str, Any]:
-    image, label = _lesion(seed, number, image_size)
-    name = f"images/lesion_{number:06d}.jpg"
-    _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    (target / name).write_bytes(data.tobytes())
-    return {"image": name, "patient_id": f"M{number:06d}", "label": label, **_patient(seed, number, label)}
+@dataclass(frozen=True)
+class Patient:
+    """One synthetic patient; `visits[v][region]` is what is seen at visit v + 1."""
+
+    number: int
+    age: int
+    sex: str
+    fitzpatrick: int
+    tone: float
+    visits: tuple[dict[str, Severity], ...]
+
+    @property
+    def name(self) -> str:
+        return f"p{self.number:04d}"
 
 
-def _lesion(seed: int, number: int, image_size: tuple[int, int]) -> tuple[np.ndarray, str]:
-    """The first drawn lesion of this number whose main structure speaks for something."""
-    attempt = 0
-    while True:
-        image, facts = dermoscopy.render(seed + 1_000_003 * attempt, number, image_size)
-        if facts["label"] in SPEAKS_FOR:
-            return image, SPEAKS_FOR[facts["label"]]
-        attempt += 1
+def make_patient(seed: int, number: int) -> Patient:
+    """Draw a patient; the same (seed, number) gives the same one, whatever others there are."""
+    rng = generator(seed, number)
+    fitzpatrick = 1 + pick(rng, FITZPATRICK_WEIGHTS)
+    tone = fitzpatrick + uniform(rng, -0.45, 0.45)
+    age = whole(rng, 18, 82)
+    sex = "female" if rng.random() < 0.47 else "male"
+    course = _course(rng, 1 + pick(rng, VISIT_WEIGHTS))
+    tendency, area_tendency = bell(rng), bell(rng)
+    regions = {region: _Region(rng, tendency, area_tendency) for region in REGIONS}
+    visits = tuple({region: regions[region].at(change, rng) for region in REGIONS} for change in course)
+    return Patient(number, age, sex, fitzpatrick, tone, visits)
 
 
-def _patient(seed: int, number: int, label: str) -> dict[str, str]:
-    rng = generator(seed, number, 1)
-    mean, deviation = _AGES[label]
-    known = {
-        "age": str(int(min(max(mean + deviation * bell(rng), 5.0), 95.0))),
-        "sex": ("female", "male")[pick(rng, (1.0, 1.0))],
-        "site": SITES[pick(rng, _SITE_WEIGHTS[label])],
-    }
-    return {name: value if rng.random() >= _UNKNOWN else "" for name, value in known.items()}
+def _course(rng: np.random.Generator, num_visits: int) -> list[float]:
+    """Change of the latent severity since the first visit: mostly improvement, sometimes a relapse."""
+    course = [0.0]
+    for _ in range(num_visits - 1):
+        relapse = rng.random() < 0.2
+        course.append(course[-1] + (uniform(rng, 0.2, 0.8) if relapse else -uniform(rng, 0.2, 0.9)))
+    return course
+
+
+class _Region:
+    """Tendencies of one region of one patient, constant over the visits."""
+
+    def __init__(self, rng: np.random.Generator, tendency: float, area_tendency: float):
+        shared = 0.7 * tendency + 0.7 * bell(rng)
+        self.components = [0.70 * shared + 0.72 * bell(rng) for _ in range(3)]
+        self.area = 0.15 * shared + 0.45 * area_tendency + 0.85 * bell(rng)
+
+    def at(self, change: float, rng: np.random.Generator) -> Severity:
+        percent = _interpolate(self.area + 0.7 * change + 0.15 * bell(rng))
+        if percent == 0.0:
+            return Severity(0, 0, 0, 0.0)
+        levels = [
+            min(4, max(0, round(centre + 1.25 * (latent + change) + 0.15 * bell(rng))))
+            for centre, latent in zip((2.1, 1.7, 1.7), self.components, strict=True)
+        ]
+        return Severity(max(1, levels[0]), levels[1], levels[2], percent)
+
+
+def _interpolate(latent: float) -> float:
+    if latent <= _AREA_LATENT[0]:
+        return 0.0
+    for x0, x1, y0, y1 in zip(_AREA_LATENT, _AREA_LATENT[1:], _AREA_PERCENT, _AREA_PERCENT[1:], strict=False):
+        if latent <= x1:
+            return y0 + (y1 - y0) * (latent - x0) / (x1 - x0)
+    return _AREA_PERCENT[-1]
