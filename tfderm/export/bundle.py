@@ -22,6 +22,7 @@ from tfderm.export.model_card import model_card
 from tfderm.export.parity import HeldOut, Inputs, compare, failures, keras_outputs, litert_outputs
 from tfderm.export.quantize import (
     MAX_CALIBRATION_IMAGES,
+    MAX_CALIBRATION_PIXELS,
     SCHEMES,
     STATIC_SCHEMES,
     build_recipe,
@@ -82,7 +83,7 @@ def export_bundle(
         scheme=scheme,
         output=Path(output) if output else run.path / "bundles" / scheme,
         held_out=images.held_out(),
-        calibration=images.calibration(MAX_CALIBRATION_IMAGES) if scheme != "float32" else {},
+        calibration=images.calibration(_calibration_images(contract)) if scheme != "float32" else {},
         metrics=read_json(metrics) if metrics.is_file() else None,
         subspace=subspace,
     )
@@ -143,6 +144,11 @@ def build_bundle(
         write_text(folder / "MODEL_CARD.md", model_card(contract, record, parity, metrics))
         write_manifest(folder)
     return load_bundle(output)
+
+
+def _calibration_images(contract: ModelContract) -> int:
+    """How many images the ranges of activations are measured on."""
+    return min(MAX_CALIBRATION_IMAGES, MAX_CALIBRATION_PIXELS // math.prod(contract.image.image_size))
 
 
 def _fit_budget(
