@@ -45,7 +45,7 @@ def attention(image_alone: Run, fused: Run) -> tuple:
     scale.set_clim(0, 1)
     colour_bar(figure, scale, axes, "speaks for the most probable class, 0 to 1")
     caption = (
-        "Of each class the held-out photograph of middling difficulty, with what is known of the patient, and what in it "
-        "speaks for the class that either network takes to be most probable (Grad-CAM)."
+        "Of each class the held-out photograph of middling difficulty, with what is known of the patient, and what "
+        "in it speaks for the class that either network takes to be most probable (Grad-CAM)."
     )
     return "attention", "Attention without and with metadata", caption, figure
