@@ -7,12 +7,14 @@ import numpy as np
 from tfderm.datasets.corpus import Record
 from tfderm.errors import InputError
 
-_AFTER_THE_DIAGNOSIS = (
+AFTER_THE_DIAGNOSIS = (
     *("dx_type", "diagnosis_confirm_type", "histopathology", "biopsed", "biopsied", "concomitant_biopsy"),
     *("dx", "diagnosis", "diagnostic", "label", "benign_malignant", "melanocytic", "mel_class", "mel_type"),
     *("mel_thick_mm", "mel_ulcer", "mel_mitotic_index", "nevus_type", "skin_cancer", "malignant"),
     *(f"diagnosis_{level}" for level in range(1, 6)),
 )
+"""Columns of HAM10000, PAD-UFES-20 and the ISIC archive that nobody has before the diagnosis."""
+
 _ASSOCIATION = 0.2  # Cramér's V; between what is usually called a weak and a moderate one.
 _CHANCE = 0.001
 _PERMUTATIONS = 10_000
@@ -37,7 +39,7 @@ def telling_columns(records: Sequence[Record], seed: int = 0) -> dict[str, str]:
     rng = np.random.default_rng(seed)
     reasons = {}
     for column in sorted({column for record in records for column in record.metadata}):
-        if column in _AFTER_THE_DIAGNOSIS:
+        if column in AFTER_THE_DIAGNOSIS:
             reasons[column] = "known only with the diagnosis"
             continue
         empty = np.array([column not in record.metadata for record in of_group.values()], bool)
