@@ -112,9 +112,9 @@ def read_isic(folder: Path, problems: list[str] | None = None) -> Corpus:
     """What `isic image download FOLDER` writes: `metadata.csv` beside the images `ISIC_0000000.jpg`.
 
     The table has the columns in which any of the chosen images has a value. The label is `diagnosis` where there is
-    such a column, otherwise the third of the archive's five levels (nevus, melanoma invasive, basal cell carcinoma), or the
-    deepest above it. Photographs are grouped by `patient_id`, or by `lesion_id`; one of which the archive knows neither
-    stands for itself, and `tfderm data check` tells which look alike.
+    such a column, otherwise the third of the archive's five levels (nevus, melanoma invasive, basal cell carcinoma), or
+    the deepest above it. Photographs are grouped by `patient_id`, or by `lesion_id`; one of which the archive knows
+    neither stands for itself, and `tfderm data check` tells which look alike.
     """
     rows = _rows(folder / "metadata.csv")
     files = _files_by_stem(folder, ("", "images"), "metadata.csv")
