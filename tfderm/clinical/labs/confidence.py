@@ -14,6 +14,7 @@ _COSTS = {
     "recognised with little certainty": 0.85,
     "decimal or thousands separator": 0.8,
     "range upside down": 0.8,
+    "columns unlike their header": 0.8,
     "two flags": 0.8,
     "no unit": 0.7,
     "name amid other text": 0.7,

@@ -25,7 +25,8 @@ _BETWEEN = rf"(?:da\s+|from\s+|between\s+|tra\s+)?(?P<low>{NUMBER}){_MARK}{_TO}(
 PREVIOUS, REFERENCE, RESULT = "previous", "reference", "result"
 _LABELS = {
     REFERENCE: r"(?:reference|ref|normal|valori|val|intervallo|range|v\.?\s*r|riferimento|rif)\b\.?"
-    r"(?:\s*(?:range|interval|values?|limits?|di\s+riferimento|normali|rif\.?|int\.?))*\s*[:=]",
+    rf"(?:\s*(?:range|interval|values?|limits?|di\s+riferimento|normali|rif\.?|int\.?))*"
+    rf"(?:\s*[:=]|(?=\s*[\[(]?\s*(?:\d|{_AT_MOST}|{_AT_LEAST})))",
     PREVIOUS: r"(?:previous|prev|prior|last|precedente|prec|past|delta|change)\b\.?"
     r"(?:\s*(?:result|value|risultato))?\s*[:=(]?",
     RESULT: r"(?:results?|values?|risultat[oi]|valore|esito)\s*[:=]",

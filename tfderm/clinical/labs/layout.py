@@ -97,6 +97,8 @@ def _line(words: list[Word]) -> Line:
 
 def columns_of(line: Line) -> tuple[Column, ...]:
     """The columns that a header line announces; empty where the line is none."""
+    if any(word.text.endswith(":") for cell in line.cells for word in cell[:-1]):
+        return ()
     found: list[Column] = []
     understood = total = 0
     days: list[tuple[int, str]] = []
@@ -125,7 +127,7 @@ def columns_of(line: Line) -> tuple[Column, ...]:
                 found.append(Column("other", word.left, word.right))
             index += number
     roles = {column.role for column in found}
-    if days and "result" not in roles:
+    if days and "result" not in roles and (len(days) > 1 or roles & _TELLING):
         newest = max(day for _, day in days)
         for index, day in days:
             found[index] = replace(found[index], role="result" if day == newest else "previous")

@@ -22,6 +22,7 @@ MAX_MEMORY = 4 * 2**30
 MAX_SIDE = 200 * 72
 _PALE = 190
 _INVISIBLE = 3
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"}
 
 
 class _Character(NamedTuple):
@@ -200,7 +201,7 @@ def _runs(characters: list[_Character]) -> Iterator[_Run]:
 
 
 def _run(characters: list[_Character]) -> _Run:
-    text = "".join("'" if c.text.isspace() else c.text for c in characters).rstrip("'")
+    text = "".join("'" if c.text.isspace() else _LIGATURES.get(c.text, c.text) for c in characters).rstrip("'")
     boxes = [(c.left, c.top, c.right, c.bottom) for c in characters]
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return _Run(text, min(lefts), min(tops), max(rights), max(bottoms))

@@ -39,16 +39,14 @@ class Reading:
 
 def read(record: Record, decimal: str | None, sex: str | None, recognised: bool) -> list[Reading]:
     """The values of a record: none where it holds no number, two where share and absolute count stand in one line."""
-    items = record.items()
-    roles = [role_of(item, record.columns) for item in items]
-    if record.columns and "result" in roles and not _fits(items, roles):
-        roles = [None] * len(items)
-    kept = [
-        (item, role)
-        for item, role in zip(items, roles, strict=True)
-        if item.label != PREVIOUS and role not in ("previous",)
-    ]
+    items = [item for item in record.items() if item.label != PREVIOUS]
+    kept = [(item, role_of(item, record.columns)) for item in items]
+    kept = [(item, role) for item, role in kept if role != "previous"]
     chosen, doubts = _values(kept)
+    if not chosen and record.columns:
+        kept = [(item, None) for item in items]
+        chosen, doubts = _values(kept)
+        doubts = [*doubts, "columns unlike their header"]
     readings = []
     for place, value in enumerate(chosen):
         following = chosen[place + 1] if place + 1 < len(chosen) else None
@@ -60,14 +58,6 @@ def read(record: Record, decimal: str | None, sex: str | None, recognised: bool)
         readings = readings[:1]
         readings[0].doubts.append("several numbers")
     return readings
-
-
-def _fits(items: Sequence[Item], roles: Sequence[str | None]) -> bool:
-    """Whether the header's columns hold what it says: a number or bound where it announces results."""
-    return any(
-        role == "result" and item.kind in ("number", "bound", "text", "skipped", "flag")
-        for item, role in zip(items, roles, strict=True)
-    )
 
 
 def _values(kept: Sequence[tuple[Item, str | None]]) -> tuple[list[Item], list[str]]:

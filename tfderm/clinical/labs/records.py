@@ -171,9 +171,10 @@ def _take_below(record: Record, rows: list[_Row], index: int, left: float, right
             return
         items = scan([part.cells])
         if any(item.kind == "text" and is_text(item.words[0]) for item in items):
-            if any(item.kind not in ("text", "skipped") for item in items):
+            if any(item.kind == "number" and item.label is None for item in items):
                 return
-            continue
+            if all(item.kind in ("text", "skipped") for item in items):
+                continue
         if any(item.kind in ("number", "bound") for item in record.items()) and any(
             item.kind == "number" and item.label is None for item in items
         ):
