@@ -35,6 +35,7 @@ _FILLERS = set(
 _LEADING = {"s", "p", "b", "sg", "ser", "fs", "pl", "sr", "sp"}
 _MAX_WORDS = 9
 _NEAR = 0.84
+_FOLDS = str.maketrans("10i58", "lolsb")
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,16 @@ def _names() -> dict[tuple[str, ...], tuple[Analyte, ...]]:
 
 
 @functools.cache
+def _folded() -> dict[str, tuple[Analyte, ...]]:
+    """Names without spaces, in the letters that digits are taken for."""
+    folded: dict[str, tuple[Analyte, ...]] = {}
+    for name, owners in _names().items():
+        text = "".join(name).translate(_FOLDS)
+        folded[text] = tuple(dict.fromkeys((*folded.get(text, ()), *owners)))
+    return folded
+
+
+@functools.cache
 def vocabulary() -> frozenset[str]:
     """Every word of the table's names, and what is printed beside them: words that identify nobody."""
     return frozenset(word for name in _names() for word in name) | _FILLERS
@@ -207,6 +218,8 @@ def _shortened(words: tuple[str, ...], cut: bool) -> tuple[Analyte, ...]:
 def _near(words: tuple[str, ...]) -> tuple[Analyte, ...]:
     """Owners of the name that differs in the fewest letters, and in none of its short words; spaces may be lost."""
     text = "".join(words)
+    if same := _folded().get(text.translate(_FOLDS)):
+        return same
     if len(text) < 5:
         return ()
     matcher = difflib.SequenceMatcher(autojunk=False)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfderm.clinical.labs.documents import Word
+from tfderm.clinical.labs.ocr import differs
 from tfderm.clinical.labs.reading import Reading
 
 STORED, RECOGNISED = 0.99, 0.97
@@ -11,6 +11,8 @@ STORED, RECOGNISED = 0.99, 0.97
 _COSTS = {
     "name misspelt": 0.97,
     "flag unlike the range": 0.94,
+    "unit misread": 0.96,
+    "flag may be lost": 0.85,
     "recognised with little certainty": 0.85,
     "decimal or thousands separator": 0.8,
     "range upside down": 0.8,
@@ -48,11 +50,14 @@ def judge(readings: Sequence[tuple[int, Reading, bool]]) -> list[Judged]:
         readings: page number, reading, and whether the page was recognised from pixels.
     """
     judged = []
+    flagged = any(reading.flag and reading.flag.meaning in ("H", "L") for _, reading, _ in readings)
     for page, reading, recognised in readings:
         derived = derived_flag(reading)
         doubts = dict.fromkeys(reading.doubts)
         doubts |= dict.fromkeys(_of_value(reading, derived, recognised))
         doubts |= dict.fromkeys(_of_recognition(reading) if recognised else ())
+        if recognised and flagged and derived and reading.flag is None:
+            doubts["flag may be lost"] = None
         if any(_conflict(reading, other) for _, other, _ in readings if other is not reading):
             doubts["another result of this analyte differs"] = None
         confidence = RECOGNISED if recognised else STORED
@@ -108,15 +113,6 @@ def _of_recognition(reading: Reading) -> list[str]:
     if any(differs(word) for word in words):
         doubts.append("read differently the second time")
     return doubts
-
-
-def differs(word: Word) -> bool:
-    """Whether the second recognition found other digits here, or none."""
-
-    def digits(text: str) -> str:
-        return "".join(c for c in text.replace(",", ".") if c.isdigit() or c in ".<>")
-
-    return word.second is None or digits(word.second) != digits(word.text)
 
 
 def _conflict(reading: Reading, other: Reading) -> bool:

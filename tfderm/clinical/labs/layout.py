@@ -14,6 +14,7 @@ from tfderm.clinical.labs.fields import Item, scan
 
 _TELLING = {"result", "range", "unit"}
 _BULLET = re.compile(r"(?:[•●○▪■□►▶✓✔✗→»·*†‡#-]+|\d{1,3}[.)]|[a-z][.)])$")
+_UNIT_LIKE = re.compile(r"(?:[mµμunpkf]|mc)?(?:g|mol|l|iu|ui|u|eq)/", re.IGNORECASE)
 _NAME_LABEL = re.compile(r"(?:test|esame|analyte|analisi|name|component|parameter|parametro)\s*[:=]$", re.IGNORECASE)
 
 
@@ -197,6 +198,9 @@ def anchors_of(line: Line, recognised: bool) -> list[Anchor]:
                 break
             code = analytes.by_code(cell[index].text.strip("[]()"))
             rest = cell[index:]
+            if _UNIT_LIKE.match(rest[0].text):
+                index += 1
+                continue
             number, found = (1, (code,)) if code else analytes.find([w.text for w in rest], _endings(rest), recognised)
             if found:
                 words = cell[index : index + number]

@@ -15,6 +15,8 @@ DOTS_PER_INCH = 300
 _SECONDS = 60
 _LANGUAGES = ("eng", "ita")
 _FLAGS = ("H", "L", "HH", "LL", "N", "A")
+_STRIP = 64
+_MOST_DOUBTFUL = 80
 _STEEPEST = 5.0
 _SMALLEST_SIDE = 2200
 
@@ -72,10 +74,57 @@ def recognise(image, path: Path) -> tuple[Word, ...]:
     if angle := _skew(clean):
         clean = _rotated(clean, angle)
     clean = _without_rules(clean)
-    first = _tesseract(clean, "--psm 6", path)
+    first = _tesseract(clean, _LANGUAGES, "--psm 6", path)
     smaller = cv2.resize(clean, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
-    second = [_scaled(word, 1 / 0.75) for word in _tesseract(smaller, "--psm 11", path)]
-    return tuple(_scaled(word, 1 / scale) for word in _compared(first, second))
+    second = [_scaled(word, 1 / 0.75) for word in _tesseract(smaller, _LANGUAGES[:1], "--psm 11", path)]
+    words = _settled(_compared(first, second), clean, path)
+    return tuple(_scaled(word, 1 / scale) for word in words)
+
+
+def _settled(words: list[Word], pixels, path: Path) -> list[Word]:
+    """Where two readings of a number differ, a third of it alone, enlarged, decides; a number that each reading sees
+    differently keeps its doubt."""
+    import cv2
+    import numpy as np
+
+    doubtful = [index for index, word in enumerate(words) if any(map(str.isdigit, word.text)) and differs(word)]
+    if not doubtful:
+        return words
+    strips, margin = [], 12
+    for index in doubtful[:_MOST_DOUBTFUL]:
+        word = words[index]
+        top, bottom = max(0, int(word.top) - margin // 2), int(word.bottom) + margin // 2
+        left, right = max(0, int(word.left) - margin // 2), int(word.right) + margin // 2
+        strip = pixels[top:bottom, left:right]
+        factor = _STRIP / max(1, strip.shape[0])
+        strips.append(cv2.resize(strip, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC))
+    width = max(strip.shape[1] for strip in strips) + 8 * margin
+    sheet = np.full(((2 * _STRIP) * len(strips), width), 255, np.uint8)
+    for row, strip in enumerate(strips):
+        top = 2 * _STRIP * row + _STRIP // 2
+        sheet[top : top + strip.shape[0], 4 * margin : 4 * margin + strip.shape[1]] = strip[: 2 * _STRIP]
+    third: dict[int, list[Word]] = {}
+    for word in _tesseract(sheet, _LANGUAGES[:1], "--psm 6", path):
+        third.setdefault(int(word.middle // (2 * _STRIP)), []).append(word)
+    settled = list(words)
+    for row, index in enumerate(doubtful[:_MOST_DOUBTFUL]):
+        text = " ".join(word.text for word in sorted(third.get(row, ()), key=lambda w: w.left))
+        first = words[index]
+        if digits(text) == digits(first.text):
+            settled[index] = replace(first, second=first.text)
+        elif first.second is not None and digits(text) == digits(first.second) and digits(text):
+            settled[index] = replace(first, text=first.second.replace(" ", ""), second=first.text)
+    return settled
+
+
+def differs(word: Word) -> bool:
+    """Whether the second reading found other digits here, or none."""
+    return word.certainty is not None and (word.second is None or digits(word.second) != digits(word.text))
+
+
+def digits(text: str) -> str:
+    """What of a text decides its number."""
+    return "".join(c for c in text.replace(",", ".") if c.isdigit() or c in ".<>")
 
 
 def _flattened(pixels):
@@ -134,17 +183,17 @@ def _rotated(pixels, angle: float):
     return cv2.warpAffine(pixels, turn, (width, height), flags=cv2.INTER_CUBIC, borderValue=255)
 
 
-def _tesseract(pixels, options: str, path: Path) -> list[Word]:
+def _tesseract(pixels, languages: Sequence[str], options: str, path: Path) -> list[Word]:
     import pytesseract
     from PIL import Image
 
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
     try:
         available = set(pytesseract.get_languages())
-        languages = "+".join(name for name in _LANGUAGES if name in available) or "eng"
+        chosen = "+".join(name for name in languages if name in available) or "eng"
         table = pytesseract.image_to_data(
             Image.fromarray(pixels),
-            lang=languages,
+            lang=chosen,
             config=f"--oem 1 {options} --dpi {DOTS_PER_INCH} -c preserve_interword_spaces=1",
             output_type=pytesseract.Output.DICT,
             timeout=_SECONDS,
@@ -193,9 +242,10 @@ def _compared(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
 
 
 def _is_speck(word: Word) -> bool:
-    """Whether a short word without digits is probably a rest of a rule or dirt: the second reading did not see it."""
-    short = len(word.text) <= 3 and not any(c.isdigit() or c in "%<>*↑↓-–" for c in word.text)
-    return short and (word.second is None or not word.text.isalpha()) and word.text not in _FLAGS
+    """Whether a short word is probably a rest of a rule, or dirt: the second reading did not see it."""
+    short = len(word.text) <= 3 and not any(c.isdigit() for c in word.text)
+    known = any(c in "%<>*↑↓-–/()" for c in word.text) or word.text in _FLAGS
+    return short and not known and (word.second is None or not any(c.isalnum() for c in word.text))
 
 
 def _overlap(one: Word, other: Word) -> float:

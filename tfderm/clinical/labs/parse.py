@@ -108,7 +108,6 @@ def _result(judged: Judged, veil: Veil) -> Result:
     reading = judged.reading
     analyte = reading.analyte
     meaning = reading.flag.meaning if reading.flag else None
-    words = sorted(reading.words, key=lambda word: (round(word.middle / max(word.height, 1)), word.left))
     name = [word.text for word in reading.name]
     unsure = "name not wholly understood" in judged.doubts
     canonical = analyte.canonical(reading.value, reading.unit) if reading.unit else None
@@ -128,7 +127,7 @@ def _result(judged: Judged, veil: Veil) -> Result:
         unit_canonical=analyte.unit,
         page=judged.page,
         box=_box((*reading.name, *reading.words)),
-        evidence=" ".join([veil.of_name(name) if unsure else " ".join(name), *(word.text for word in words)]),
+        evidence=" ".join([veil.of_name(name) if unsure else " ".join(name), *(word.text for word in reading.words)]),
         confidence=judged.confidence,
         doubts=judged.doubts,
     )

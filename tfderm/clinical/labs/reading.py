@@ -120,6 +120,9 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
     printed = unit_item or in_name
     options = printed.units if printed else ()
     candidate, unit = _analyte(record.candidates, options)
+    if unit and recognised and (other := _other_prefix(value, unit, candidate.analyte, decimal)):
+        unit = other
+        doubts.append("unit misread")
     if unit is None and recognised and (guessed := _misread_unit(value, share, record.candidates)):
         candidate, unit, unit_item = guessed
         printed = unit_item
@@ -150,10 +153,14 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
         high=high,
         flag=flag,
         value_item=value,
-        words=tuple(dict.fromkeys(word for item in used for word in item.words)),
+        words=_in_order(record, {id(word) for item in used for word in item.words}),
         name=record.name,
         doubts=doubts,
     )
+
+
+def _in_order(record: Record, used: set[int]) -> tuple[Word, ...]:
+    return tuple(word for line in record.lines for word in line.words if id(word) in used)
 
 
 def _unit(value: Item, share) -> Item | None:
@@ -188,6 +195,20 @@ def _misread_unit(value: Item, share, candidates) -> tuple[Candidate, str, Item]
             if unit := misread(item.text, expected):
                 return candidate, unit, item
     return None
+
+
+def _other_prefix(value: Item, unit: str, analyte: Analyte, decimal: str | None) -> str | None:
+    """The one unit that differs in its prefix from a misread one in which the value is impossible."""
+    options = values(value.numbers[0], decimal)
+    if any(analyte.possible(option, unit) for option in options):
+        return None
+    alike = [
+        other
+        for other in _COMMON_UNITS
+        if other != unit and other.endswith(unit.lstrip("0123456789*")) and analyte.measured_in(other)
+    ]
+    possible = [other for other in alike if any(analyte.possible(option, other) for option in options)]
+    return possible[0] if len(possible) == 1 else None
 
 
 def _without_unit(candidates: Sequence[Candidate], chosen: Candidate) -> list[str]:
@@ -237,19 +258,21 @@ def _range(value, share, number, decimal, sex, doubts) -> tuple[float | None, fl
     if not pairs:
         doubts.append("range upside down")
         return None, None, [first]
-    low, high = min(pairs, key=lambda pair: _distance(number, *pair)) if len(pairs) > 1 else pairs[0]
-    return low, high, [first]
+    return *_nearest(pairs, number), [first]
 
 
 def _near(item: Item, number: float, decimal: str | None) -> float:
-    options = values(item.numbers[0], decimal)
-    return min(options, key=lambda option: _distance(number, option, option)) if len(options) > 1 else options[0]
+    return _nearest([(option, option) for option in values(item.numbers[0], decimal)], number)[0]
 
 
-def _distance(number: float, low: float, high: float) -> float:
-    """How many times a number lies outside a range."""
+def _nearest(pairs: Sequence[tuple[float, float]], number: float) -> tuple[float, float]:
+    """The first range that a number is at most ten times outside of, else the nearest."""
     small = 1e-9
-    return max(low / max(number, small), number / max(high, small), 1.0)
+
+    def distance(pair: tuple[float, float]) -> float:
+        return max(pair[0] / max(number, small), number / max(pair[1], small), 10.0)
+
+    return min(pairs, key=distance)
 
 
 def _flag(share, doubts: list[str]) -> Item | None:

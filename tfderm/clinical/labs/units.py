@@ -37,7 +37,8 @@ _WHOLE = {
     "mm": "mm/h", "mm1h": "mm/h", "gpt/l": "10*9/L", "tpt/l": "10*12/L", "giga/l": "10*9/L", "tera/l": "10*12/L",
     "/100wbc": "/100{WBCs}", "/100gb": "/100{WBCs}",
 }  # fmt: skip
-_POWER = re.compile(r"x?10(?:\^|\*\*|\*|e|exp)?\+?\(?0?(3|6|9|12)\)?(?:/|per)(?P<volume>.+)")
+# 7 and other signs are a recogniser's carets; p is its µ.
+_POWER = re.compile(r"x?10(?:\^|\*\*|\*|e|exp|[7°'\"~‘’“”?])?\+?\(?0?(3|6|9|12)\)?(?:/|per)(?P<volume>.+)")
 # Tesseract reads a raised digit as a sign, or not at all; the volume says which power is meant.
 _MISREAD_POWER = re.compile(r"x?[1il][0o].{0,2}?[/1il|](?P<volume>ul|l|mm3|mmc)")
 _LOOKALIKES = str.maketrans("|1i!][0yq,", "llllllogg.")
@@ -65,7 +66,10 @@ def _readings(text: str) -> tuple[str, ...]:
     if text in _WHOLE:
         return (_WHOLE[text],)
     if (power := _POWER.fullmatch(text)) and power["volume"] in _VOLUMES:
-        return (f"10*{power[1]}/{_VOLUMES[power['volume']]}",)
+        volume = power["volume"].replace("pl", "ul")
+        return (f"10*{power[1]}/{_VOLUMES[volume]}",)
+    if international := re.fullmatch(r"([mkuµ]?)[1l|]u/(m?l)", text):
+        return _readings(f"{international[1]}iu/{international[2]}")
     if "{" not in text and (annotated := re.fullmatch(r"(.+?)\(?(feu|ddu|ifcc|ngsp)\)?", text)):
         kind = f"{{{annotated[2].upper()}}}" if annotated[2] in ("feu", "ddu") else ""
         return tuple(unit + kind for unit in _readings(annotated[1]))
