@@ -56,9 +56,13 @@ class Analyte:
         """Whether a result of it may have this UCUM unit."""
         return convertible(unit, self.unit, self.molar_mass, self.valence)
 
+    def convert(self, value: float, unit: str, target: str) -> float | None:
+        """`value` in another unit; None where there is no way."""
+        return convert(value, unit, target, self.molar_mass, self.valence)
+
     def canonical(self, value: float, unit: str) -> float | None:
         """`value` in this row's unit; None where it cannot be converted."""
-        return convert(value, unit, self.unit, self.molar_mass, self.valence)
+        return self.convert(value, unit, self.unit)
 
     def possible(self, value: float, unit: str) -> bool:
         """Whether a living patient may have this value."""

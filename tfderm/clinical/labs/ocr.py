@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfderm.clinical.labs.documents import MAX_PAGES, MAX_PIXELS, Word
+from tfderm.clinical.labs.units import readings
 from tfderm.errors import InputError
 
 DOTS_PER_INCH = 300
@@ -168,10 +169,9 @@ def _skew(pixels) -> float:
         profile = _rotated(255 - ink, angle).astype(np.float32).sum(axis=1)
         return float(np.square(np.diff(profile)).sum())
 
+    best = 0.0
     for step, reach in ((0.5, _STEEPEST), (0.1, 0.5)):
-        around = 0.0 if step == 0.5 else best
-        angles = np.arange(around - reach, around + reach + step / 2, step)
-        best = float(max(angles, key=sharpness))
+        best = float(max(np.arange(best - reach, best + reach + step / 2, step), key=sharpness))
     return best if abs(best) >= 0.1 and sharpness(best) > 1.02 * sharpness(0.0) else 0.0
 
 
@@ -244,7 +244,7 @@ def _compared(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
 def _is_speck(word: Word) -> bool:
     """Whether a short word is probably a rest of a rule, or dirt: the second reading did not see it."""
     short = len(word.text) <= 3 and not any(c.isdigit() for c in word.text)
-    known = any(c in "%<>*↑↓-–/()" for c in word.text) or word.text in _FLAGS
+    known = any(c in "%<>*↑↓-–/()" for c in word.text) or word.text in _FLAGS or readings(word.text)
     return short and not known and (word.second is None or not any(c.isalnum() for c in word.text))
 
 

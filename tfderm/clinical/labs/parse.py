@@ -1,6 +1,6 @@
 """A report's file -> a `Report`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +25,14 @@ class _Parsed:
     leftovers: list[Leftover]
 
 
-def parse(path: Path | str, *, day_first: bool | None = None) -> Report:
+def parse(path: Path | str, *, day_first: bool | None = None, units: Sequence[str] = ()) -> Report:
     """Read a laboratory report.
 
     Args:
         path: a PDF with text or of scans, an image, plain text, or a CSV.
         day_first: whether 03/04/2025 is in April; None to conclude it from the report's other dates.
+        units: UCUM units to convert to, as "g/L", "10*9/L", "mmol/L"; a result takes the first that fits it, else the
+            table's unit for its analyte.
 
     Returns:
         Its results, each with its confidence, and the lines that no result was read from.
@@ -61,7 +63,7 @@ def parse(path: Path | str, *, day_first: bool | None = None) -> Report:
             if not found:
                 unread.append(_without_value(each.page, record, veil))
         unread += _unread(each, veil)
-    results = [_result(judged, veil) for judged in _distinct(judge(readings))]
+    results = [_result(judged, veil, units) for judged in _distinct(judge(readings))]
     collected, others = dates.collected(lines, day_first)
     return Report(
         results=tuple(results),
@@ -104,13 +106,14 @@ def _distinct(judged: list[Judged]) -> Iterable[Judged]:
     return kept.values()
 
 
-def _result(judged: Judged, veil: Veil) -> Result:
+def _result(judged: Judged, veil: Veil, units: Sequence[str]) -> Result:
     reading = judged.reading
     analyte = reading.analyte
     meaning = reading.flag.meaning if reading.flag else None
     name = [word.text for word in reading.name]
     unsure = "name not wholly understood" in judged.doubts
-    canonical = analyte.canonical(reading.value, reading.unit) if reading.unit else None
+    wanted = next((unit for unit in units if analyte.measured_in(unit)), analyte.unit)
+    converted = analyte.convert(reading.value, reading.unit, wanted) if reading.unit else None
     return Result(
         analyte=analyte.name,
         loinc=analyte.code(reading.unit),
@@ -123,8 +126,8 @@ def _result(judged: Judged, veil: Veil) -> Result:
         flag=meaning if meaning in ("H", "L") else None,
         flag_printed=reading.flag.text if reading.flag else None,
         derived_flag=judged.derived_flag,
-        value_canonical=canonical,
-        unit_canonical=analyte.unit,
+        converted_value=converted,
+        converted_unit=None if converted is None else wanted,
         page=judged.page,
         box=_box((*reading.name, *reading.words)),
         evidence=" ".join([veil.of_name(name) if unsure else " ".join(name), *(word.text for word in reading.words)]),

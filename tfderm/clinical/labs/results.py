@@ -27,7 +27,7 @@ class Result:
         flag: H or L as printed; None where none is, where it says normal, or gives no direction (`*`, "abnormal").
         flag_printed: the same as printed.
         derived_flag: H or L from value and range; None within it or without a range.
-        value_canonical, unit_canonical: in the table's unit for this analyte; None where it cannot be converted.
+        converted_value, converted_unit: in the unit asked for, else the table's for this analyte; None without a unit.
         page: from 1.
         box: left, top, right, bottom of the evidence in points from the upper left corner (pixels of an image; text
             counts 6 a character and 12 a line).
@@ -46,8 +46,8 @@ class Result:
     flag: str | None
     flag_printed: str | None
     derived_flag: str | None
-    value_canonical: float | None
-    unit_canonical: str
+    converted_value: float | None
+    converted_unit: str | None
     page: int
     box: Box
     evidence: str

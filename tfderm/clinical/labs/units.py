@@ -37,8 +37,10 @@ _WHOLE = {
     "mm": "mm/h", "mm1h": "mm/h", "gpt/l": "10*9/L", "tpt/l": "10*12/L", "giga/l": "10*9/L", "tera/l": "10*12/L",
     "/100wbc": "/100{WBCs}", "/100gb": "/100{WBCs}",
 }  # fmt: skip
-# 7 and other signs are a recogniser's carets; p is its µ.
-_POWER = re.compile(r"x?10(?:\^|\*\*|\*|e|exp|[7°'\"~‘’“”?])?\+?\(?0?(3|6|9|12)\)?(?:/|per)(?P<volume>.+)")
+# Recognisers of characters read a caret as any sign, 4, 7, A or M, and µ as p.
+_POWER = re.compile(
+    r"x?10(?:\*\*|exp|m1?(?=2/)|[^\w.,()/]|[ea47m])?\+?\(?0?(3|6|9|12|(?<=m)2)\)?(?:/|per)(?P<volume>.+)"
+)
 # Tesseract reads a raised digit as a sign, or not at all; the volume says which power is meant.
 _MISREAD_POWER = re.compile(r"x?[1il][0o].{0,2}?[/1il|](?P<volume>ul|l|mm3|mmc)")
 _LOOKALIKES = str.maketrans("|1i!][0yq,", "llllllogg.")
@@ -67,9 +69,9 @@ def _readings(text: str) -> tuple[str, ...]:
         return (_WHOLE[text],)
     if (power := _POWER.fullmatch(text)) and power["volume"] in _VOLUMES:
         volume = power["volume"].replace("pl", "ul")
-        return (f"10*{power[1]}/{_VOLUMES[volume]}",)
-    if international := re.fullmatch(r"([mkuµ]?)[1l|]u/(m?l)", text):
-        return _readings(f"{international[1]}iu/{international[2]}")
+        return (f"10*{power[1].replace('12', '2').replace('2', '12')}/{_VOLUMES[volume]}",)
+    if international := re.fullmatch(r"([mkup]?)(?:[1l|]u|u[1l|])/(m?l)", text):
+        return _readings(f"{international[1].replace('p', 'u')}iu/{international[2]}")
     if "{" not in text and (annotated := re.fullmatch(r"(.+?)\(?(feu|ddu|ifcc|ngsp)\)?", text)):
         kind = f"{{{annotated[2].upper()}}}" if annotated[2] in ("feu", "ddu") else ""
         return tuple(unit + kind for unit in _readings(annotated[1]))
@@ -197,3 +199,14 @@ def _registry():
     registry = PintUcumRegistry()
     parser, transformer = get_ucum_parser(), UcumToPintTransformer(ureg=registry)
     return pint, registry, lambda unit: transformer.transform(parser.parse(unit))
+
+
+def is_unit(unit: str) -> bool:
+    """Whether this is a UCUM unit."""
+    import lark
+
+    try:
+        _quantity(_comparable(unit))
+    except (lark.exceptions.LarkError, ValueError):
+        return False
+    return True
