@@ -201,10 +201,11 @@ def _delimiter(text: str) -> str | None:
 
 
 def _is_csv(lines: list[str]) -> bool:
-    """Whether commas stand between cells: prose and decimal commas have a space after, or a digit on either side."""
+    """Whether commas stand between cells: after those of prose there is a space, and columns of text are aligned by
+    several."""
     joined = "\n".join(lines)
-    spaced, all_of_them = joined.count(", "), joined.count(",")
-    return all_of_them > 0 and (spaced / all_of_them < 0.5 or '"' in joined)
+    aligned = sum("  " in line.strip() for line in lines) >= 0.5 * len(lines)
+    return not aligned and (joined.count(", ") < 0.5 * joined.count(",") or '"' in joined)
 
 
 def _cells(text: str, delimiter: str, path: Path) -> list[list[tuple[int, str]]]:

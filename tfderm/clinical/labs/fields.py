@@ -26,7 +26,7 @@ PREVIOUS, REFERENCE, RESULT = "previous", "reference", "result"
 _LABELS = {
     REFERENCE: r"(?:reference|ref|normal|valori|val|intervallo|range|v\.?\s*r|riferimento|rif)\b\.?"
     rf"(?:\s*(?:range|interval|values?|limits?|di\s+riferimento|normali|rif\.?|int\.?))*"
-    rf"(?:\s*[:=]|(?=\s*[\[(]?\s*(?:\d|{_AT_MOST}|{_AT_LEAST})))",
+    rf"(?:\s*[:=]|(?=\s*[\[(]?\s*(?:{NUMBER}{_MARK}{_TO}\d|{_AT_MOST}|{_AT_LEAST})))",
     PREVIOUS: r"(?:previous|prev|prior|last|precedente|prec|past|delta|change)\b\.?"
     r"(?:\s*(?:result|value|risultato))?\s*[:=(]?",
     RESULT: r"(?:results?|values?|risultat[oi]|valore|esito)\s*[:=]",
@@ -71,7 +71,7 @@ _PATTERN = re.compile(
         ]
     )
 )
-_GLUED_BEFORE = re.compile(rf"^([*!↑↓▲▼]+|[HL](?=\d))({NUMBER})$")
+_GLUED_BEFORE = re.compile(rf"^([*!↑↓▲▼]+|[HL](?=\d)|[“”‘’\"'°])({NUMBER})$")
 _GLUED_AFTER = re.compile(rf"^([<>≤≥]?{NUMBER})(\^\d)?([*!↑↓▲▼]+|[HLN]{{1,2}}\*?|\([HLN*]{{1,2}}\)|\[[HLN*]{{1,2}}\])$")
 _GLUED_UNIT = re.compile(rf"^([\[(]?[<>≤≥]?{NUMBER}(?:{_DASH}{NUMBER})?[\])]?)([^\d.,\s].*)$")
 _UNIT_TAILS = ("m2", "m²", "m^2", "mq", "feu", "ddu", "(feu)", "(ddu)")
@@ -140,7 +140,8 @@ def scan(lines: Sequence[Sequence[Sequence[Word]]]) -> list[Item]:
         elif groups["number"]:
             items.append(Item("number", numbers=(groups["number"],), **common))
         elif flag := next((name for name in ("high", "low", "normal", "odd") if groups[f"{name}_flag"]), None):
-            if re.match(r"\s*(?:[:=]|[<>≤≥]|risk|rischio)", text[end:]):
+            limits = any(item.kind in ("range", "bound") for item in items)
+            if re.match(r" *(?:[:=]|risk|rischio)", text[end:]) or (limits and re.match(r" *[<>≤≥]", text[end:])):
                 items.append(Item("text", **common))
             else:
                 items.append(Item("flag", meaning={"high": "H", "low": "L"}.get(flag, flag), **common))

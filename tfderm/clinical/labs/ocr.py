@@ -230,7 +230,9 @@ def _compared(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
         there = [index for index, other in enumerate(second) if _overlap(word, other) > 0.5]
         used.update(there)
         parts = sorted((second[index] for index in there), key=lambda other: other.left)
-        words.append(replace(word, second=" ".join(part.text for part in parts) if parts else None))
+        again = " ".join(part.text for part in parts) if parts else None
+        text = again if again and readings(again) and not readings(word.text) else word.text
+        words.append(replace(word, text=text, second=again))
     words = [word for word in words if not _is_speck(word)]
     height = statistics.median(word.height for word in words) if words else 0.0
     extra = [

@@ -123,9 +123,10 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
     if unit and recognised and (other := _other_prefix(value, unit, candidate.analyte, decimal)):
         unit = other
         doubts.append("unit misread")
-    if unit is None and recognised and (guessed := _misread_unit(value, share, record.candidates)):
+    if unit is None and recognised and (guessed := _misread_unit(value, share, record.candidates, decimal)):
         candidate, unit, unit_item = guessed
         printed = unit_item
+        doubts.append("unit misread")
     if candidate is None:
         candidate = record.candidates[0]
         unit = options[0] if options else None
@@ -183,15 +184,18 @@ def _analyte(candidates: Sequence[Candidate], options: Sequence[str]) -> tuple[C
     return (None, None) if options else (next((c for c in candidates if c.fit != EXTENDED), None), None)
 
 
-def _misread_unit(value: Item, share, candidates) -> tuple[Candidate, str, Item] | None:
-    """A unit in other text beside the value, read with its usual mistakes."""
+def _misread_unit(value: Item, share, candidates, decimal) -> tuple[Candidate, str, Item] | None:
+    """A unit in other text beside the value, read with its usual mistakes, in which the value is possible."""
+    options = values(value.numbers[0], decimal)
     for item, role in share:
-        if item.kind not in ("text", "skipped") and not (item.kind == "number" and item is not value):
-            continue
-        if role not in (None, "unit", "result") and not item.kind == "text":
+        if item is value or item.kind not in ("text", "skipped", "number", "unit") or role in ("name", "flag", "range"):
             continue
         for candidate in candidates:
-            expected = tuple(unit for unit in _COMMON_UNITS if candidate.analyte.measured_in(unit))
+            expected = [
+                unit
+                for unit in _COMMON_UNITS
+                if candidate.analyte.measured_in(unit) and any(candidate.analyte.possible(o, unit) for o in options)
+            ]
             if unit := misread(item.text, expected):
                 return candidate, unit, item
     return None

@@ -7,6 +7,7 @@ printed, that an enzyme's U and an international unit are one for our purpose, a
 import functools
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _THOUSANDS = ("k", "th", "thou", "thous", "thousand", "x1000", "1000", "mila", "migl", "migliaia", "mille", "x103")
 _MILLIONS = ("m", "mil", "mill", "million", "millions", "milioni", "mln", "mio", "x1000000", "x106")
@@ -101,26 +102,48 @@ def _readings(text: str) -> tuple[str, ...]:
     return ()
 
 
-def misread(text: str, expected: tuple[str, ...]) -> str | None:
+def misread(text: str, expected: Sequence[str]) -> str | None:
     """The one of `expected` UCUM units that a recogniser of characters has probably read as `text`; None if none is."""
     plain = _plain(text).lower()
     if power := _MISREAD_POWER.fullmatch(plain):
         volume = _VOLUMES[power["volume"]]
         near = [unit for unit in expected if unit.startswith("10*") and unit.endswith(f"/{volume}")]
         return near[0] if len(near) == 1 else None
-    alike = plain.translate(_LOOKALIKES)
-    near = [unit for unit in expected if alike in {spelling.translate(_LOOKALIKES) for spelling in _spellings(unit)}]
-    return near[0] if len(near) == 1 else None
+    alike = _folded(plain)
+    distances = {unit: min(_edits(alike, _folded(spelling)) for spelling in _spellings(unit)) for unit in expected}
+    least = min(distances.values(), default=9)
+    near = [unit for unit, distance in distances.items() if distance == least]
+    return near[0] if least <= (0 if len(alike) < 4 else 1) and len(near) == 1 else None
+
+
+def _folded(text: str) -> str:
+    """With one letter for those that look alike; a first letter that may be a µ is u."""
+    text = text.replace("rn", "m").translate(_LOOKALIKES)
+    return re.sub(r"^[pg4](?=[gul]{1,2}[/l])", "u", text)
+
+
+def _edits(one: str, other: str) -> int:
+    """Letters to insert, delete or replace."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        previous, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (a != b))
+    return row[-1]
 
 
 def _spellings(unit: str) -> set[str]:
     """How a unit may be printed, in small letters, and with its slash lost."""
     plain = unit.lower().replace("[iu]", "iu").replace("{1.73_m2}", "1.73m2")
-    spellings = {plain, plain.replace("/", "i", 1), plain.replace("/", "", 1)}
-    for short, power in (("k", "10*3"), ("m", "10*6")):
+    spellings = {plain, plain.replace("iu", "ui"), plain.replace("/mm3", "/mmc")}
+    for power, words in (
+        ("10*3", ("k", "mila", "migl", "10^3")),
+        ("10*6", ("m", "milioni", "10^6")),
+        ("10*9", ("10^9",)),
+    ):
         if plain.startswith(power):
-            spellings |= {f"{short}{slash}{plain.partition('/')[2]}" for slash in ("/", "i", "")}
-    return spellings
+            spellings |= {spelling.replace(power, word) for word in words for spelling in set(spellings)}
+    return spellings | {spelling.replace("/", slash, 1) for slash in ("l", "") for spelling in spellings}
 
 
 def _plain(text: str) -> str:
