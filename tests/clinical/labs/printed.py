@@ -327,8 +327,7 @@ def with_matplotlib(sheet: Sheet, path: Path) -> Path:
             for row in page:
                 for x, text, size, heavy in row:
                     weight = "bold" if heavy else "normal"
-                    family = ["Liberation Sans", "DejaVu Sans"] if False else "DejaVu Sans"
-                    figure.text(x, y, text.replace("$", r"\$"), fontsize=0.88 * size, weight=weight, family=family)
+                    figure.text(x, y, text, fontsize=0.88 * size, weight=weight, family="DejaVu Sans")
                 y -= max([1.8 * size / 792 for _, _, size, _ in row], default=0.012)
             pages.savefig(figure)
     return path

@@ -52,6 +52,11 @@ class Analyte:
     high: float
     synonyms: tuple[str, ...]
 
+    @property
+    def is_pure_number(self) -> bool:
+        """Whether results need no unit."""
+        return self.unit in ("{INR}", "{ratio}")
+
     def measured_in(self, unit: str) -> bool:
         """Whether a result of it may have this UCUM unit."""
         return convertible(unit, self.unit, self.molar_mass, self.valence)

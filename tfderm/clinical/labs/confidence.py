@@ -110,7 +110,7 @@ def _of_recognition(reading: Reading) -> list[str]:
     words = reading.value_item.words
     if any(word.certainty is not None and word.certainty < _LITTLE for word in words):
         doubts.append("recognised with little certainty")
-    if any(differs(word) for word in words):
+    if any(map(differs, (*words, *(reading.unit_item.words if reading.unit_item else ())))):
         doubts.append("read differently the second time")
     return doubts
 

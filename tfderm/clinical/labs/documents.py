@@ -19,7 +19,7 @@ MAX_PIXELS = 60_000_000
 MAX_LINES = 5_000
 MAX_WORDS = 60_000
 MAX_CELL = 400
-MAX_SECONDS = 30
+MAX_SECONDS = 15
 # One character of plain text in points, so that text and PDF share one notion of a gap between columns.
 _ADVANCE, _LEADING = 6.0, 12.0
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM", b"GIF8")

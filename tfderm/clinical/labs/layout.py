@@ -233,7 +233,9 @@ def _endings(words: Sequence[Word]) -> Callable[[int], bool]:
 
     def ends(number: int) -> bool:
         rest = words[number:]
-        return not rest or not is_text(rest[0]) or bool(re.match(r"[(\[:=.…\-–*]", rest[0].text))
+        if len(rest) > 1 and rest[0].text in ("-", "–", "/", ",") and is_text(rest[1]):
+            return False
+        return not rest or not is_text(rest[0]) or bool(re.match(r"[:=.…*]", rest[0].text))
 
     return ends
 

@@ -48,7 +48,11 @@ def images_of(path: Path) -> Iterator:
                         white = Image.new("RGBA", upright.size, "white")
                         upright = Image.alpha_composite(white, upright)
                     yield upright.convert("L")
-    except (Image.DecompressionBombError, UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+    except Image.DecompressionBombError:
+        raise InputError(
+            f"{path} has more than {MAX_PIXELS // 10**6} million pixels. Scan at 200 to 300 dots per inch."
+        ) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is a damaged image; scan or export it again.") from None
@@ -88,7 +92,7 @@ def _settled(words: list[Word], pixels, path: Path) -> list[Word]:
     import cv2
     import numpy as np
 
-    doubtful = [index for index, word in enumerate(words) if any(map(str.isdigit, word.text)) and differs(word)]
+    doubtful = [index for index, word in enumerate(words) if differs(word)]
     if not doubtful:
         return words
     strips, margin = [], 12
@@ -111,21 +115,30 @@ def _settled(words: list[Word], pixels, path: Path) -> list[Word]:
     for row, index in enumerate(doubtful[:_MOST_DOUBTFUL]):
         text = " ".join(word.text for word in sorted(third.get(row, ()), key=lambda w: w.left))
         first = words[index]
-        if digits(text) == digits(first.text):
+        if _meaning(text) == _meaning(first.text):
             settled[index] = replace(first, second=first.text)
-        elif first.second is not None and digits(text) == digits(first.second) and digits(text):
+        elif first.second is not None and _meaning(text) == _meaning(first.second) and _meaning(text):
             settled[index] = replace(first, text=first.second.replace(" ", ""), second=first.text)
     return settled
 
 
 def differs(word: Word) -> bool:
-    """Whether the second reading found other digits here, or none."""
-    return word.certainty is not None and (word.second is None or digits(word.second) != digits(word.text))
+    """Whether the second reading found another number or unit here, or none in a number's place."""
+    meaning = _meaning(word.text)
+    if not meaning or word.certainty is None:
+        return False
+    if word.second is None:
+        return isinstance(meaning, str)
+    other = _meaning(word.second)
+    return other != meaning and (isinstance(meaning, str) or isinstance(other, tuple))
 
 
-def digits(text: str) -> str:
-    """What of a text decides its number."""
-    return "".join(c for c in text.replace(",", ".") if c.isdigit() or c in ".<>")
+def _meaning(text: str) -> str | tuple[str, ...]:
+    """A unit's readings, else what decides a number; empty for other text."""
+    if found := readings(text):
+        return found
+    digits = "".join(c for c in text.replace(",", ".") if c.isdigit() or c in ".<>")
+    return digits if any(map(str.isdigit, digits)) else ""
 
 
 def _flattened(pixels):
@@ -231,7 +244,8 @@ def _compared(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
         used.update(there)
         parts = sorted((second[index] for index in there), key=lambda other: other.left)
         again = " ".join(part.text for part in parts) if parts else None
-        text = again if again and readings(again) and not readings(word.text) else word.text
+        better = again and len(again) >= len(word.text) and readings(again) and not readings(word.text)
+        text = again if better else word.text
         words.append(replace(word, text=text, second=again))
     words = [word for word in words if not _is_speck(word)]
     height = statistics.median(word.height for word in words) if words else 0.0

@@ -113,7 +113,8 @@ def _result(judged: Judged, veil: Veil, units: Sequence[str]) -> Result:
     name = [word.text for word in reading.name]
     unsure = "name not wholly understood" in judged.doubts
     wanted = next((unit for unit in units if analyte.measured_in(unit)), analyte.unit)
-    converted = analyte.convert(reading.value, reading.unit, wanted) if reading.unit else None
+    unit = reading.unit or (analyte.unit if analyte.is_pure_number else None)
+    converted = analyte.convert(reading.value, unit, wanted) if unit else None
     return Result(
         analyte=analyte.name,
         loinc=analyte.code(reading.unit),

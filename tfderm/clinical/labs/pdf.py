@@ -20,6 +20,7 @@ from tfderm.clinical.labs.documents import MAX_PAGES, MAX_PIXELS, MAX_SECONDS, M
 
 MAX_MEMORY = 4 * 2**30
 MAX_SIDE = 200 * 72
+MAX_CHARACTERS = 100_000
 _PALE = 190
 _INVISIBLE = 3
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"}
@@ -135,6 +136,8 @@ def _characters(page) -> Iterator[_Character]:
     left_edge, bottom_edge, right_edge, top_edge = page.get_bbox()
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     box = pdfium.FS_RECTF()
+    if text.count_chars() > MAX_CHARACTERS:
+        raise _Refused(f"has a page of more than {MAX_CHARACTERS} characters; a single report is expected.")
     for index in range(text.count_chars()):
         code = pdfium.FPDFText_GetUnicode(text, index)
         if code < 32 or 0xD800 <= code < 0xE000 or code > 0x10FFFF or pdfium.FPDFText_IsGenerated(text, index) == 1:
@@ -189,8 +192,12 @@ def _runs(characters: list[_Character]) -> Iterator[_Run]:
             # Bold text is sometimes drawn twice, a hair apart.
             if character.text == last.text and abs(character.left - last.left) < 0.12 * last.size:
                 continue
-            follows = -0.3 * last.size < character.left - last.right < 0.15 * last.size
-            level = abs(character.bottom - last.bottom) < 0.1 * last.size and character.size < 1.25 * last.size
+            # The letters of a ligature share its box, which another font may have drawn.
+            ligature = (character.left, character.right) == (last.left, last.right)
+            follows = ligature or -0.3 * last.size < character.left - last.right < 0.15 * last.size
+            smaller, larger = sorted((character.size, last.size))
+            level = abs(character.bottom - last.bottom) < 0.35 * smaller and smaller > 0.5 * larger
+            level &= character.size > 0.75 * last.size or abs(character.bottom - last.bottom) < 0.1 * larger
             if (character.text.isspace() and not thousands) or not (follows and level):
                 yield _run(run)
                 run = []

@@ -1,5 +1,7 @@
 """The items of one result -> value, unit, range and flag, with every doubt that arose on the way."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +34,7 @@ class Reading:
     high: float | None
     flag: Item | None
     value_item: Item
+    unit_item: Item | None
     words: tuple[Word, ...]
     name: tuple[Word, ...]
     doubts: list[str] = field(default_factory=list)
@@ -116,7 +119,7 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
     unit_item = _unit(value, share)
     in_name = None
     if unit_item is None:
-        in_name = next((item for item in scan([[record.name]]) if item.kind == "unit"), None)
+        in_name = next((i for i in scan([[record.name]]) if i.kind == "unit" and "{" not in i.units[0][:1]), None)
     printed = unit_item or in_name
     options = printed.units if printed else ()
     candidate, unit = _analyte(record.candidates, options)
@@ -154,6 +157,7 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
         high=high,
         flag=flag,
         value_item=value,
+        unit_item=unit_item,
         words=_in_order(record, {id(word) for item in used for word in item.words}),
         name=record.name,
         doubts=doubts,
@@ -209,14 +213,18 @@ def _other_prefix(value: Item, unit: str, analyte: Analyte, decimal: str | None)
     alike = [
         other
         for other in _COMMON_UNITS
-        if other != unit and other.endswith(unit.lstrip("0123456789*")) and analyte.measured_in(other)
+        if other != unit and _without_prefix(other) == _without_prefix(unit) and analyte.measured_in(other)
     ]
     possible = [other for other in alike if any(analyte.possible(option, other) for option in options)]
     return possible[0] if len(possible) == 1 else None
 
 
+def _without_prefix(unit: str) -> str:
+    return re.sub(r"^(?:10\*\d+|[munpkf](?=g|mol|U|\[))", "", unit)
+
+
 def _without_unit(candidates: Sequence[Candidate], chosen: Candidate) -> list[str]:
-    if chosen.analyte.unit in ("{INR}", "{ratio}"):
+    if chosen.analyte.is_pure_number:
         return []
     others = [c for c in candidates if c.fit == chosen.fit and c.analyte != chosen.analyte]
     return ["no unit", "name of several analytes"] if others else ["no unit"]
@@ -253,12 +261,10 @@ def _range(value, share, number, decimal, sex, doubts) -> tuple[float | None, fl
     if first.kind == "bound":
         limit = _near(first, number, decimal)
         return (None, limit, [first]) if first.meaning == "at most" else (limit, None, [first])
-    pairs = [
-        (low, high)
-        for low in values(first.numbers[0], decimal)
-        for high in values(first.numbers[1], decimal)
-        if low <= high
-    ]
+    lows, highs = (values(number, decimal) for number in first.numbers)
+    # Both ends are written alike: 4.000-10.000 is no range from four to ten thousand.
+    both = zip(lows, highs, strict=True) if len(lows) == len(highs) else itertools.product(lows, highs)
+    pairs = [(low, high) for low, high in both if low <= high]
     if not pairs:
         doubts.append("range upside down")
         return None, None, [first]
