@@ -5,7 +5,7 @@ import time
 import pytest
 from hostile import HOSTILE
 
-from tfderm.clinical.labs import documents, parse
+from tfderm.clinical.labs import parse
 from tfderm.errors import InputError
 
 
@@ -13,10 +13,10 @@ from tfderm.errors import InputError
 def test_hostile_files(name, tmp_path):
     make, complaint = HOSTILE[name]
     path = make(tmp_path / name)
-    start = time.monotonic()
+    start, clock = time.process_time(), time.monotonic()
     with pytest.raises(InputError) as error:
         parse(path)
-    assert time.monotonic() - start < documents.MAX_SECONDS + 10
+    assert time.process_time() - start < 5 and time.monotonic() - clock < 60
     assert complaint in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
 
 

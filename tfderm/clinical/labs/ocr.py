@@ -13,7 +13,7 @@ from tfderm.clinical.labs.units import readings
 from tfderm.errors import InputError
 
 DOTS_PER_INCH = 300
-_SECONDS = 60
+_SECONDS = 180
 _LANGUAGES = ("eng", "ita")
 _FLAGS = ("H", "L", "HH", "LL", "N", "A")
 _STRIP = 64
@@ -66,7 +66,7 @@ def recognise(image, path: Path) -> tuple[Word, ...]:
         path: for messages.
 
     Raises:
-        InputError: Tesseract is not installed, or needs more than a minute for the page.
+        InputError: Tesseract is not installed, or needs more than three minutes for the page.
     """
     import cv2
     import numpy as np
