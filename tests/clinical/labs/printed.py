@@ -29,60 +29,72 @@ class Printed:
     flag_text: str
 
 
+THOUSANDS = [("10^3/µL", "10*3/uL"), ("x10E3/uL", "10*3/uL"), ("K/uL", "10*3/uL"), ("10^9/L", "10*9/L"),
+             ("mila/mmc", "10*3/mm3")]  # fmt: skip
+MILLIONS = [("10^6/µL", "10*6/uL"), ("x10E6/uL", "10*6/uL"), ("M/uL", "10*6/uL"), ("10^12/L", "10*12/L"),
+            ("milioni/mmc", "10*6/mm3")]  # fmt: skip
+ENZYMES = [("IU/L", "[IU]/L"), ("U/L", "U/L")]
+IONS = [("mmol/L", "mmol/L"), ("mEq/L", "meq/L")]
+MILLIGRAMS = [("mg/dL", "mg/dL"), ("mg/dl", "mg/dL")]
 # English name of our table, names as laboratories print them, low, high, decimals, (printed unit, UCUM) of each style.
 CATALOGUE = [
-    ("White Blood Cell Count", "WBC|White Blood Cells", "Leucociti|Globuli bianchi", 4.0, 10.8, 1,
-     [("10^3/µL", "10*3/uL"), ("x10E3/uL", "10*3/uL"), ("K/uL", "10*3/uL"), ("10^9/L", "10*9/L"), ("mila/mmc", "10*3/mm3")]),
-    ("Red Blood Cell Count", "RBC|Red Blood Cells", "Eritrociti|Globuli rossi", 4.10, 5.80, 2,
-     [("10^6/µL", "10*6/uL"), ("x10E6/uL", "10*6/uL"), ("M/uL", "10*6/uL"), ("10^12/L", "10*12/L"), ("milioni/mmc", "10*6/mm3")]),
-    ("Hemoglobin", "Hemoglobin|HGB|Haemoglobin", "Emoglobina|Emoglobina (Hb)", 12.0, 17.5, 1, [("g/dL", "g/dL"), ("g/dl", "g/dL")]),
+    ("White Blood Cell Count", "WBC|White Blood Cells", "Leucociti|Globuli bianchi", 4.0, 10.8, 1, THOUSANDS),
+    ("Red Blood Cell Count", "RBC|Red Blood Cells", "Eritrociti|Globuli rossi", 4.10, 5.80, 2, MILLIONS),
+    ("Hemoglobin", "Hemoglobin|HGB|Haemoglobin", "Emoglobina|Emoglobina (Hb)", 12.0, 17.5, 1,
+     [("g/dL", "g/dL"), ("g/dl", "g/dL")]),
     ("Hematocrit", "Hematocrit|HCT", "Ematocrito", 36.0, 50.0, 1, [("%", "%")]),
-    ("Mean Corpuscular Volume", "MCV|Mean Cell Volume", "MCV|Volume corpuscolare medio", 80.0, 97.0, 1, [("fL", "fL"), ("fl", "fL")]),
+    ("Mean Corpuscular Volume", "MCV|Mean Cell Volume", "MCV|Volume corpuscolare medio", 80.0,
+     97.0, 1, [("fL", "fL"), ("fl", "fL")]),
     ("Mean Corpuscular Hemoglobin", "MCH|Mean Cell Hemoglobin", "MCH", 26.6, 33.0, 1, [("pg", "pg")]),
     ("Mean Corpuscular Hemoglobin Concentration", "MCHC", "MCHC", 31.5, 35.7, 1, [("g/dL", "g/dL")]),
     ("Red Cell Distribution Width", "RDW|RDW-CV", "RDW", 11.6, 15.4, 1, [("%", "%")]),
-    ("Platelet Count", "Platelets|Platelet Count|PLT", "Piastrine|Conta piastrine", 150, 450, 0,
-     [("10^3/µL", "10*3/uL"), ("x10E3/uL", "10*3/uL"), ("K/uL", "10*3/uL"), ("10^9/L", "10*9/L"), ("mila/mmc", "10*3/mm3")]),
+    ("Platelet Count", "Platelets|Platelet Count|PLT", "Piastrine|Conta piastrine", 150, 450, 0, THOUSANDS),
     ("Neutrophils", "Neutrophils|Neutrophils %", "Neutrofili|Neutrofili %", 40.0, 74.0, 1, [("%", "%")]),
     ("Lymphocytes", "Lymphocytes|Lymphs", "Linfociti", 14.0, 46.0, 1, [("%", "%")]),
     ("Monocytes", "Monocytes", "Monociti", 4.0, 12.0, 1, [("%", "%")]),
     ("Eosinophils", "Eosinophils|Eos", "Eosinofili", 0.5, 6.0, 1, [("%", "%")]),
     ("Basophils", "Basophils", "Basofili", 0.1, 2.0, 1, [("%", "%")]),
-    ("Neutrophils, Absolute", "Neutrophils (Absolute)|Absolute Neutrophils", "Neutrofili (valore assoluto)", 1.4, 7.0, 2,
-     [("10^3/µL", "10*3/uL"), ("x10E3/uL", "10*3/uL"), ("K/uL", "10*3/uL"), ("10^9/L", "10*9/L"), ("mila/mmc", "10*3/mm3")]),
-    ("Eosinophils, Absolute", "Eos (Absolute)|Eosinophils, Absolute", "Eosinofili assoluti", 0.02, 0.40, 2,
-     [("10^3/µL", "10*3/uL"), ("x10E3/uL", "10*3/uL"), ("K/uL", "10*3/uL"), ("10^9/L", "10*9/L"), ("mila/mmc", "10*3/mm3")]),
-    ("Erythrocyte Sedimentation Rate", "ESR|Sedimentation Rate", "VES|Velocità di eritrosedimentazione", None, 20, 0, [("mm/h", "mm/h"), ("mm/hr", "mm/h")]),
+    ("Neutrophils, Absolute", "Neutrophils (Absolute)|Absolute Neutrophils",
+     "Neutrofili (valore assoluto)", 1.4, 7.0, 2, THOUSANDS),
+    ("Eosinophils, Absolute", "Eos (Absolute)|Eosinophils, Absolute", "Eosinofili assoluti", 0.02,
+     0.40, 2, THOUSANDS),
+    ("Erythrocyte Sedimentation Rate", "ESR|Sedimentation Rate",
+     "VES|Velocità di eritrosedimentazione", None, 20, 0, [("mm/h", "mm/h"), ("mm/hr", "mm/h")]),
     ("C-Reactive Protein", "C-Reactive Protein|CRP", "Proteina C reattiva|PCR", None, 5.0, 2, [("mg/L", "mg/L")]),
-    ("Glucose", "Glucose", "Glucosio|Glicemia", 65, 99, 0, [("mg/dL", "mg/dL"), ("mg/dl", "mg/dL")]),
+    ("Glucose", "Glucose", "Glucosio|Glicemia", 65, 99, 0, MILLIGRAMS),
     ("Creatinine", "Creatinine", "Creatinina", 0.57, 1.10, 2, [("mg/dL", "mg/dL")]),
     ("Urea", "Urea", "Urea|Azotemia", 15, 43, 0, [("mg/dL", "mg/dL")]),
-    ("Estimated Glomerular Filtration Rate", "eGFR", "eGFR (CKD-EPI)", 60, None, 0, [("mL/min/1.73m2", "mL/min/{1.73_m2}"), ("mL/min/1.73 m²", "mL/min/{1.73_m2}")]),
+    ("Estimated Glomerular Filtration Rate", "eGFR", "eGFR (CKD-EPI)", 60, None, 0,
+     [("mL/min/1.73m2", "mL/min/{1.73_m2}"), ("mL/min/1.73 m²", "mL/min/{1.73_m2}")]),
     ("Uric Acid", "Uric Acid", "Acido urico|Uricemia", 2.6, 6.2, 1, [("mg/dL", "mg/dL")]),
-    ("Bilirubin, Total", "Bilirubin, Total|Total Bilirubin", "Bilirubina totale", 0.20, 1.20, 2, [("mg/dL", "mg/dL")]),
-    ("Aspartate Aminotransferase", "AST (SGOT)|AST", "AST (GOT)|Aspartato aminotransferasi", 5, 40, 0, [("IU/L", "[IU]/L"), ("U/L", "U/L")]),
-    ("Alanine Aminotransferase", "ALT (SGPT)|ALT", "ALT (GPT)|Alanina aminotransferasi", 5, 44, 0, [("IU/L", "[IU]/L"), ("U/L", "U/L")]),
-    ("Gamma-Glutamyl Transferase", "GGT", "Gamma-GT|GGT", 7, 55, 0, [("IU/L", "[IU]/L"), ("U/L", "U/L")]),
-    ("Alkaline Phosphatase", "Alkaline Phosphatase|ALP", "Fosfatasi alcalina", 39, 117, 0, [("IU/L", "[IU]/L"), ("U/L", "U/L")]),
-    ("Lactate Dehydrogenase", "LDH", "LDH|Lattato deidrogenasi", 119, 226, 0, [("IU/L", "[IU]/L"), ("U/L", "U/L")]),
+    ("Bilirubin, Total", "Bilirubin, Total|Total Bilirubin", "Bilirubina totale", 0.20, 1.20, 2,
+     [("mg/dL", "mg/dL")]),
+    ("Aspartate Aminotransferase", "AST (SGOT)|AST", "AST (GOT)|Aspartato aminotransferasi", 5, 40, 0, ENZYMES),
+    ("Alanine Aminotransferase", "ALT (SGPT)|ALT", "ALT (GPT)|Alanina aminotransferasi", 5, 44, 0, ENZYMES),
+    ("Gamma-Glutamyl Transferase", "GGT", "Gamma-GT|GGT", 7, 55, 0, ENZYMES),
+    ("Alkaline Phosphatase", "Alkaline Phosphatase|ALP", "Fosfatasi alcalina", 39, 117, 0, ENZYMES),
+    ("Lactate Dehydrogenase", "LDH", "LDH|Lattato deidrogenasi", 119, 226, 0, ENZYMES),
     ("Protein, Total", "Protein, Total|Total Protein", "Proteine totali", 6.0, 8.5, 1, [("g/dL", "g/dL")]),
     ("Albumin", "Albumin", "Albumina", 3.5, 5.5, 1, [("g/dL", "g/dL")]),
-    ("Cholesterol, Total", "Cholesterol, Total|Total Cholesterol", "Colesterolo totale", 100, 199, 0, [("mg/dL", "mg/dL")]),
+    ("Cholesterol, Total", "Cholesterol, Total|Total Cholesterol", "Colesterolo totale", 100, 199,
+     0, [("mg/dL", "mg/dL")]),
     ("HDL Cholesterol", "HDL Cholesterol", "Colesterolo HDL", 39, None, 0, [("mg/dL", "mg/dL")]),
     ("LDL Cholesterol", "LDL Cholesterol", "Colesterolo LDL", None, 99, 0, [("mg/dL", "mg/dL")]),
     ("Triglycerides", "Triglycerides", "Trigliceridi", None, 149, 0, [("mg/dL", "mg/dL")]),
-    ("Sodium", "Sodium", "Sodio", 134, 144, 0, [("mmol/L", "mmol/L"), ("mEq/L", "meq/L")]),
-    ("Potassium", "Potassium", "Potassio", 3.5, 5.2, 1, [("mmol/L", "mmol/L"), ("mEq/L", "meq/L")]),
-    ("Chloride", "Chloride", "Cloro", 96, 106, 0, [("mmol/L", "mmol/L"), ("mEq/L", "meq/L")]),
+    ("Sodium", "Sodium", "Sodio", 134, 144, 0, IONS),
+    ("Potassium", "Potassium", "Potassio", 3.5, 5.2, 1, IONS),
+    ("Chloride", "Chloride", "Cloro", 96, 106, 0, IONS),
     ("Calcium", "Calcium", "Calcio", 8.7, 10.2, 1, [("mg/dL", "mg/dL")]),
     ("Iron", "Iron", "Ferro|Sideremia", 38, 169, 0, [("ug/dL", "ug/dL"), ("µg/dL", "ug/dL")]),
     ("Ferritin", "Ferritin", "Ferritina", 15, 150, 0, [("ng/mL", "ng/mL")]),
-    ("Thyroid Stimulating Hormone", "TSH", "TSH", 0.450, 4.500, 3, [("uIU/mL", "u[IU]/mL"), ("mIU/L", "m[IU]/L"), ("µUI/mL", "u[IU]/mL")]),
+    ("Thyroid Stimulating Hormone", "TSH", "TSH", 0.450, 4.500, 3,
+     [("uIU/mL", "u[IU]/mL"), ("mIU/L", "m[IU]/L"), ("µUI/mL", "u[IU]/mL")]),
     ("Thyroxine, Free", "T4, Free|Free T4", "FT4", 0.82, 1.77, 2, [("ng/dL", "ng/dL")]),
     ("Vitamin D, 25-Hydroxy", "Vitamin D, 25-Hydroxy", "Vitamina D (25-OH)", 30.0, 100.0, 1, [("ng/mL", "ng/mL")]),
     ("Vitamin B12", "Vitamin B12", "Vitamina B12", 232, 1245, 0, [("pg/mL", "pg/mL")]),
     ("Folate", "Folate", "Acido folico|Folati", 3.0, 20.0, 1, [("ng/mL", "ng/mL")]),
-    ("Immunoglobulin E, Total", "IgE, Total|Total IgE", "IgE totali", None, 100, 0, [("IU/mL", "[IU]/mL"), ("kU/L", "kU/L")]),
+    ("Immunoglobulin E, Total", "IgE, Total|Total IgE", "IgE totali", None, 100, 0,
+     [("IU/mL", "[IU]/mL"), ("kU/L", "kU/L")]),
     ("Hemoglobin A1c", "Hemoglobin A1c|HbA1c", "Emoglobina glicata", 4.8, 5.6, 1, [("%", "%")]),
 ]  # fmt: skip
 
@@ -174,7 +186,8 @@ def letterhead(title: str) -> list[list[Cell]]:
 
 def interval(printed) -> Sheet:
     rows = letterhead("LABORATORY REPORT")
-    rows.append(heading((0.08, "TESTS"), (0.42, "RESULT"), (0.53, "FLAG"), (0.62, "UNITS"), (0.75, "REFERENCE INTERVAL"), (0.93, "LAB")))  # fmt: skip
+    names = ((0.08, "TESTS"), (0.42, "RESULT"), (0.53, "FLAG"), (0.62, "UNITS"), (0.75, "REFERENCE INTERVAL"))
+    rows.append(heading(*names, (0.93, "LAB")))
     columns = [(0.08, lambda p: p.name), (0.42, lambda p: p.value_text), (0.53, lambda p: p.flag_text),
                (0.62, lambda p: p.unit_text), (0.75, lambda p: p.range_text), (0.93, lambda p: "01")]  # fmt: skip
     rows += table(columns, printed, 8.0)
@@ -202,7 +215,8 @@ def italian(printed) -> Sheet:
 
 def previous(printed) -> Sheet:
     rows = letterhead("Cumulative results")
-    rows.append(heading((0.08, "Component"), (0.38, "Current Result"), (0.52, "Previous Result"), (0.67, "Units"), (0.8, "Normal Range"), (0.93, "Flag")))  # fmt: skip
+    names = ((0.08, "Component"), (0.38, "Current Result"), (0.52, "Previous Result"), (0.67, "Units"))
+    rows.append(heading(*names, (0.8, "Normal Range"), (0.93, "Flag")))
 
     def earlier(p: Printed) -> str:
         digits = len(p.value_text.partition(".")[2])
@@ -247,7 +261,8 @@ def listing(printed) -> Sheet:
 
 def reversed_columns(printed) -> Sheet:
     rows = letterhead("Biochemistry and haematology")
-    rows.append(heading((0.06, "Reference Range"), (0.24, "Units"), (0.4, "Status"), (0.52, "Result"), (0.66, "Investigation")))  # fmt: skip
+    names = ((0.06, "Reference Range"), (0.24, "Units"), (0.4, "Status"), (0.52, "Result"), (0.66, "Investigation"))
+    rows.append(heading(*names))
     columns = [(0.06, lambda p: p.range_text), (0.24, lambda p: p.unit_text), (0.4, lambda p: p.flag_text),
                (0.52, lambda p: p.value_text), (0.66, lambda p: p.name)]  # fmt: skip
     return [rows + table(columns, printed)]
@@ -266,7 +281,8 @@ def tiles(printed) -> Sheet:
 
 LAYOUTS = {
     "interval": (interval, Style(counts=1)),
-    "italian": (italian, Style(italian=True, decimal=",", dash=" - ", brackets="[]", at_most="fino a", at_least=">", high="*", low="*", counts=4)),
+    "italian": (italian, Style(italian=True, decimal=",", dash=" - ", brackets="[]", at_most="fino a", high="*", low="*",
+                               counts=4)),
     "previous": (previous, Style(high="HIGH", low="LOW", dash=" - ", counts=2)),
     "side_by_side": (side_by_side, Style(high="H", low="L", counts=3)),
     "listing": (listing, Style(brackets="()", dash=" - ", high="High", low="Low", normal="Normal", counts=2)),
@@ -290,12 +306,11 @@ def expected_flag(printed: Printed) -> str | None:
 
 
 def with_reportlab(sheet: Sheet, path: Path) -> Path:
+    import matplotlib
     from reportlab.lib.pagesizes import A4
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
     from reportlab.pdfgen.canvas import Canvas
-
-    import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     for name in ("DejaVuSans", "DejaVuSans-Bold"):

@@ -10,7 +10,7 @@ SECRETS = ("Xanthippe", "Quillfeather", "QZ883102", "1957", "Wobbleton", "555-01
 PLACES = {
     "labelled": "Patient: Xanthippe Quillfeather  DOB: 03/09/1957\nMRN: QZ883102\nPhone: 555-0142 xq@example.org\n",
     "without labels": "QUILLFEATHER, XANTHIPPE | 03/09/1957 | F\nQZ883102\n12 Wobbleton Lane\n",
-    "italian": "Paziente: Quillfeather Xanthippe nata il 09/03/1957\nIndirizzo: Via Wobbleton 12\nMedico: Dott. Bramblewick\n",
+    "italian": "Paziente: Quillfeather Xanthippe nata il 09/03/1957\nVia Wobbleton 12\nMedico: Dott. Bramblewick\n",
     "one line": "Quillfeather Xanthippe\n",
 }
 TABLE = "Test  Result  Unit  Range  Flag\nHemoglobin  11.7  g/dL  12-16  L\n{amid}Glucose  92  mg/dL  70-99\n"

@@ -1,22 +1,29 @@
 """What is no report, or is made to do harm, gets one line within seconds."""
 
-import time
+import resource
 
 import pytest
 from hostile import HOSTILE
 
-from tfderm.clinical.labs import parse
+from tfderm.clinical.labs import documents, parse
 from tfderm.errors import InputError
+
+
+def processor_seconds():
+    """Of this process and those it started: the clock says little on a busy machine."""
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        used = resource.getrusage(who)
+        yield used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files(name, tmp_path):
     make, complaint = HOSTILE[name]
     path = make(tmp_path / name)
-    start, clock = time.process_time(), time.monotonic()
+    start = sum(processor_seconds())
     with pytest.raises(InputError) as error:
         parse(path)
-    assert time.process_time() - start < 5 and time.monotonic() - clock < 60
+    assert sum(processor_seconds()) - start < documents.MAX_SECONDS + 5
     assert complaint in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
 
 
