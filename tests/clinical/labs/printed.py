@@ -99,8 +99,16 @@ CATALOGUE = [
 ]  # fmt: skip
 
 
-MOST = {"Mean Corpuscular Hemoglobin Concentration": 40, "Sodium": 170, "Mean Corpuscular Volume": 140, "Neutrophils": 97,
-        "Hemoglobin": 23, "Hematocrit": 70, "Red Blood Cell Count": 8, "Mean Corpuscular Hemoglobin": 45}  # fmt: skip
+MOST = {
+    "Mean Corpuscular Hemoglobin Concentration": 40,
+    "Mean Corpuscular Hemoglobin": 45,
+    "Mean Corpuscular Volume": 140,
+    "Red Blood Cell Count": 8,
+    "Hemoglobin": 23,
+    "Hematocrit": 70,
+    "Neutrophils": 97,
+    "Sodium": 170,
+}
 """More than this nobody has."""
 
 
@@ -279,16 +287,16 @@ def tiles(printed) -> Sheet:
     return [rows]
 
 
+BRACKETED = Style(italian=True, decimal=",", dash=" - ", brackets="[]", at_most="fino a", high="*", low="*", counts=4)
 LAYOUTS = {
     "interval": (interval, Style(counts=1)),
-    "italian": (italian, Style(italian=True, decimal=",", dash=" - ", brackets="[]", at_most="fino a", high="*", low="*",
-                               counts=4)),
+    "italian": (italian, BRACKETED),
     "previous": (previous, Style(high="HIGH", low="LOW", dash=" - ", counts=2)),
     "side_by_side": (side_by_side, Style(high="H", low="L", counts=3)),
     "listing": (listing, Style(brackets="()", dash=" - ", high="High", low="Low", normal="Normal", counts=2)),
-    "reversed": (reversed_columns, Style(dash=" – ", at_most="<", at_least=">=", high="HH", low="LL", normal="N", counts=0)),
+    "reversed": (reversed_columns, Style(dash=" – ", at_least=">=", high="HH", low="LL", normal="N", counts=0)),
     "tiles": (tiles, Style(dash=" to ", at_most="up to", high="(H)", low="(L)", counts=2)),
-}  # fmt: skip
+}
 NUMBERS = {
     "interval": 34,
     "italian": 30,

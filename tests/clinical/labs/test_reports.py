@@ -167,3 +167,98 @@ def test_a_day_that_may_be_two(tmp_path):
     assert report.collected is None
     assert [str(day) for day in report.collected_candidates] == ["2025-04-03", "2025-03-04"]
     assert str(parse(path, day_first=True).collected) == "2025-04-03"
+
+
+TABLES = {
+    "results in two columns": (
+        """
+Test Name             In Range    Out Of Range    Reference Range      Lab
+HDL CHOLESTEROL       55                          > OR = 46 mg/dL      MI
+LDL-CHOLESTEROL                   166 H           <130 mg/dL (calc)    MI
+SODIUM                140                         135-146 mmol/L       MI
+""",
+        [("2085-9", 55.0, 46.0, None, None), ("2089-1", 166.0, None, 130.0, "H"), ("2951-2", 140.0, 135.0, 146.0, None)],
+    ),
+    "comments and categories below": (
+        """
+   TESTS                 RESULT     FLAG     UNITS         REFERENCE INTERVAL    LAB
+   Hemoglobin A1c        6.1        High     %             4.8-5.6               01
+                         Prediabetes: 5.7 - 6.4
+                         Diabetes: >6.4
+   eGFR                  >60                 mL/min/1.73   >59                   01
+""",
+        [("4548-4", 6.1, 4.8, 5.6, "H"), ("69405-9", 60.0, 59.0, None, None)],
+    ),
+    "asterisks apart": (
+        """
+ESAME                     RISULTATO     U.M.      VALORI DI RIFERIMENTO
+S-GLUCOSIO             *  112           mg/dL     [ 60 - 100 ]
+NEUTROFILI                55,2          %         [ 40,0 - 75,0 ]
+NEUTROFILI                4,11          10^3/uL   [ 1,80 - 7,50 ]
+P-TEMPO DI PROTROMBINA (PT)
+  Attività                98            %         [ 70 - 120 ]
+  INR                     1,02                    [ 0,80 - 1,20 ]
+""",
+        [("2345-7", 112.0, 60.0, 100.0, None), ("770-8", 55.2, 40.0, 75.0, None), ("751-8", 4.11, 1.8, 7.5, None),
+         ("5894-1", 98.0, 70.0, 120.0, None), ("6301-6", 1.02, 0.8, 1.2, None)],
+    ),
+    "one below the other": (
+        """
+Test: Hemoglobin
+Result: 13.5 g/dL
+Reference: 12.0-16.0
+Flag: Normal
+
+Test: Glucose
+Result: 130 mg/dL
+Reference: 70-99
+Flag: High
+""",
+        [("718-7", 13.5, 12.0, 16.0, None), ("2345-7", 130.0, 70.0, 99.0, "H")],
+    ),
+    "plus and minus": (
+        """
+Test            Value    Units   Range
+Hemoglobin      17.9 +   g/dl    12.0 - 16.0
+Glucose         55 -     mg/dl   70 - 99
+Sodium          140      mmol/l  135 - 145
+""",
+        [("718-7", 17.9, 12.0, 16.0, "H"), ("2345-7", 55.0, 70.0, 99.0, "L"), ("2951-2", 140.0, 135.0, 145.0, None)],
+    ),
+    "days side by side": (
+        """
+Test            Units      Ref Range    12/01/2025   14/06/2025   20/11/2025
+Hemoglobin      g/dL       12-16        13.1         12.8         11.4
+""",
+        [("718-7", 11.4, 12.0, 16.0, None)],
+    ),
+    "a table in signs": (
+        """
+| Test | Result | Unit | Range | Flag |
+|------|--------|------|-------|------|
+| Hemoglobin | 11.2 | g/dL | 12.0-16.0 | L |
+""",
+        [("718-7", 11.2, 12.0, 16.0, "L")],
+    ),
+    "an export": (
+        """patient_id,patient_name,test_name,loinc,result_value,units,ref_low,ref_high,abnormal_flag,collected_date
+100354,Smith John,Hemoglobin,718-7,13.5,g/dL,12.0,16.0,,2025-03-01
+100354,Smith John,Glucose,2345-7,130,mg/dL,70,99,H,2025-03-01
+""",
+        [("718-7", 13.5, 12.0, 16.0, None), ("2345-7", 130.0, 70.0, 99.0, "H")],
+    ),
+    "one row a day": (
+        """date,Hemoglobin (g/dL),Glucose (mg/dL),Platelets (10^3/uL)
+2025-03-01,13.5,92,250
+""",
+        [("718-7", 13.5, None, None, None), ("2345-7", 92.0, None, None, None), ("777-3", 250.0, None, None, None)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_common_tables(tmp_path, name):
+    text, expected = TABLES[name]
+    results = read(tmp_path, text.lstrip("\n")).results
+    assert [(r.loinc, r.value, r.reference_low, r.reference_high, r.flag) for r in results] == expected
+    assert not any(result.marked for result in results)

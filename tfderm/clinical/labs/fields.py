@@ -10,11 +10,12 @@ from tfderm.clinical.labs.units import readings
 
 _DASH = r"[-–—−‐‑~÷]"
 _AT_MOST = (
-    r"(?:<\s*=|≤|<|up\s+to|fino\s+a|inf(?:eriore|\.)?\s+a|minore\s+di|less\s+than|below|under|until|max\.?|sino\s+a|"
-    r"non\s+superiore\s+a)"
+    r"(?:<\s*(?:or\s*)?=|≤|<|up\s+to|fino\s+a|sino\s+a|inf(?:eriore|\.)?\s+a|minore\s+di|less\s+than|below|under|until|"
+    r"max\.?|non\s+superiore\s+a)"
 )
 _AT_LEAST = (
-    r"(?:>\s*=|≥|>|sup(?:eriore|\.)?\s+a|maggiore\s+di|greater\s+than|more\s+than|above|over|at\s+least|min\.?|almeno)"
+    r"(?:>\s*(?:or\s*)?=|≥|>|sup(?:eriore|\.)?\s+a|maggiore\s+di|greater\s+than|more\s+than|above|over|at\s+least|min\.?|"
+    r"almeno)"
 )
 _MALE = r"(?:adult\s+)?(?:males?|men|man|maschi[oe]?|maschile|uomini|uomo|M|U|♂)"
 _FEMALE = r"(?:adult\s+)?(?:females?|women|woman|femmin[ae]|femminile|donn[ae]|F|D|♀)"
@@ -39,7 +40,7 @@ _SKIPPED = (
 )
 _HIGH = (
     r"(?:critical\s+high|very\s+high|above\s+(?:range|normal)|HIGH|[Hh]igh|ALTO|[Aa]lto|alta|HH|HI|Hi|H|\(H\)|\[H\]|"
-    r"[↑▲⬆⇑]+)"
+    r"[↑▲⬆⇑]+|(?<=\s)\++(?=\s))"
 )
 _LOW = (
     r"(?:critical\s+low|very\s+low|below\s+(?:range|normal)|LOW|[Ll]ow|BASSO|[Bb]asso|bassa|LL|LO|Lo|L|\(L\)|\[L\]|"
@@ -145,6 +146,9 @@ def scan(lines: Sequence[Sequence[Sequence[Word]]]) -> list[Item]:
                 items.append(Item("text", **common))
             else:
                 items.append(Item("flag", meaning={"high": "H", "low": "L"}.get(flag, flag), **common))
+        elif set(shown) == {"-"} and items and items[-1].kind == "number" and items[-1].cell == cell:
+            # In the value's own column a minus is a flag, as some laboratories print it; in another it means nothing.
+            items.append(Item("flag", meaning="L", **common))
         else:
             items.append(Item("skipped" if groups["skipped"] else "text", **common))
         if items[-1].kind in ("number", "range", "bound"):

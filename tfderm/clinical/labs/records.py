@@ -115,9 +115,9 @@ def _of_row(rows: list[_Row], index: int, recognised: bool) -> list[Record]:
         beside = part.without(anchor.words) if part else None
         record = Record(anchor.words, anchor.candidates, [beside] if beside else [], row.columns)
         has_value = any(item.kind in ("number", "bound") for item in record.items())
-        if len(row.anchors) > 1 and not (anchor.first or has_value) and beside and _is_prose(beside):
+        if len(row.anchors) > 1 and not (anchor.first or has_value) and beside and _is_prose(beside, anchor.left):
             record.doubts.append("name amid other text")
-        if not has_value and not (beside and _is_prose(beside)):
+        if not has_value and not (beside and _is_prose(beside, anchor.left)):
             left, right = _extent(row, anchor)
             _take_below(record, rows, index, left, right)
         elif has_value and len(row.anchors) == 1:
@@ -149,6 +149,8 @@ def _extent(row: _Row, anchor: Anchor) -> tuple[float, float]:
     place = row.anchors.index(anchor)
     height = row.line.bottom - row.line.top
     left = anchor.left - height if place else -float("inf")
+    if not place and len(row.anchors) > 1 and (before := [w.right for w in row.line.words if w.right <= anchor.left]):
+        left = (max(before) + anchor.left) / 2
     following = row.anchors[place + 1].left - height if place + 1 < len(row.anchors) else float("inf")
     if len(row.anchors) > 2:
         # Names side by side above their values: values may be centred, so each column ends halfway to the next.
@@ -247,8 +249,9 @@ def _continues(row: _Row, rows: list[_Row], index: int) -> bool:
     )
 
 
-def _is_prose(line: Line) -> bool:
-    return sum(is_text(word) for word in line.words) >= 1
+def _is_prose(line: Line, left: float) -> bool:
+    """Whether words follow a name that begins at `left`."""
+    return any(is_text(word) for word in line.words if word.left > left)
 
 
 def _leftover(row: _Row) -> Leftover:

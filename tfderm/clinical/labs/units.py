@@ -19,14 +19,24 @@ _VOLUMES = {
 }
 _NUMERATORS = {
     **{name: name for name in ("g", "mg", "ug", "ng", "pg", "fg", "mol", "mmol", "umol", "nmol", "pmol", "meq", "fL")},
-    **{"mcg": "ug", "gamma": "ug", "gr": "g", "mgr": "mg", "mcmol": "umol", "mval": "meq", "mosmol": "mosm"},
+    **{
+        "mcg": "ug",
+        "gamma": "ug",
+        "gr": "g",
+        "gm": "g",
+        "gms": "g",
+        "mgr": "mg",
+        "mcmol": "umol",
+        "mval": "meq",
+        "mosmol": "mosm",
+    },
     **{"iu": "[IU]", "ui": "[IU]", "miu": "m[IU]", "mui": "m[IU]", "uiu": "u[IU]", "uui": "u[IU]", "mciu": "u[IU]"},
     **{"mcui": "u[IU]", "kiu": "k[IU]", "kui": "k[IU]", "u": "U", "mu": "mU", "uu": "uU", "mcu": "uU", "ku": "kU"},
     **{"kua": "kU", "mosm": "mosm", "ukat": "ukat", "nkat": "nkat", "mkat": "mkat", "mm": "mm", "ml": "mL", "l": "L"},
 }
 _DENOMINATORS = {
     **_VOLUMES,
-    **dict.fromkeys(("h", "hr", "hour", "ora", "1h", "1hr", "1ora", "1aora", "(1h)", "ore"), "h"),
+    **dict.fromkeys(("h", "hr", "hour", "ora", "1h", "1hr", "1ora", "1aora", "(1h)", "ore", "1sthr", "1sthour"), "h"),
     **{"min": "min", "mol": "mol", "mmol": "mmol", "g": "g", "kg": "kg", "100ml": "dL", "1.73m2": "{1.73_m2}"},
 }
 _WHOLE = {
@@ -86,6 +96,8 @@ def _readings(text: str) -> tuple[str, ...]:
             found.append(f"10*6/{volume}")
         if head in _THOUSANDS or head == "mil":
             found.append(f"10*3/{volume}")
+        if head in ("lakh", "lakhs", "lac", "lacs"):
+            found.append(f"10*5/{volume}")
         if head in _CELLS:
             found.append(f"/{volume}")
         if found and volume in ("uL", "mm3", "nL"):
