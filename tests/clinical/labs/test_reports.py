@@ -177,7 +177,8 @@ HDL CHOLESTEROL       55                          > OR = 46 mg/dL      MI
 LDL-CHOLESTEROL                   166 H           <130 mg/dL (calc)    MI
 SODIUM                140                         135-146 mmol/L       MI
 """,
-        [("2085-9", 55.0, 46.0, None, None), ("2089-1", 166.0, None, 130.0, "H"), ("2951-2", 140.0, 135.0, 146.0, None)],
+        [("2085-9", 55.0, 46.0, None, None), ("2089-1", 166.0, None, 130.0, "H"),
+         ("2951-2", 140.0, 135.0, 146.0, None)],
     ),
     "comments and categories below": (
         """

@@ -6,7 +6,6 @@ next line, or begin in a heading above; ranges may go on below.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tfderm.clinical.labs import analytes
@@ -259,7 +258,3 @@ def _leftover(row: _Row) -> Leftover:
     if row.has_value or any(item.kind in ("unit", "range", "flag") for item in row.items):
         return Leftover(row.line, "no known analyte", tabular=tabular)
     return Leftover(row.line, "no result recognised", tabular=tabular)
-
-
-def all_lines(page: Page) -> Sequence[Line]:
-    return lines_of(page.words)
