@@ -15,11 +15,11 @@ from tfderm.errors import InputError
 DOTS_PER_INCH = 300
 _SECONDS = 180
 _LANGUAGES = ("eng", "ita")
-_FLAGS = ("H", "L", "HH", "LL", "N", "A")
+_FLAGS = ("H", "L", "HH", "LL", "N", "A", "LOW", "Low", "low", "HI", "LO", "Hi", "Lo", "OK")
 _STRIP = 64
 _MOST_DOUBTFUL = 80
 _STEEPEST = 5.0
-_SMALLEST_SIDE = 2200
+_LARGEST_SIDE = 6000
 
 
 def images_of(path: Path) -> Iterator:
@@ -72,10 +72,10 @@ def recognise(image, path: Path) -> tuple[Word, ...]:
     import numpy as np
 
     pixels = np.asarray(image)
-    shortest = min(pixels.shape)
-    scale = min(3.0, max(1.0, _SMALLEST_SIDE / shortest)) if shortest else 1.0
-    enlarged = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) if scale > 1 else pixels
-    clean = _flattened(enlarged)
+    letters = _letter_height(pixels)
+    scale = min(_LARGEST_SIDE / max(pixels.shape), 1.0 if 14 <= letters <= 40 else min(3.0, 22 / letters))
+    kernel = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    clean = _flattened(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=kernel))
     if angle := _skew(clean):
         clean = _rotated(clean, angle)
     clean = _without_rules(clean)
@@ -141,6 +141,18 @@ def _meaning(text: str) -> str | tuple[str, ...]:
     return digits if any(map(str.isdigit, digits)) else ""
 
 
+def _letter_height(pixels) -> float:
+    """The median height of what stands by itself on the page, in pixels: mostly small letters."""
+    import cv2
+    import numpy as np
+
+    _, ink = cv2.threshold(pixels, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    boxes = cv2.connectedComponentsWithStats(ink)[2][1:]
+    heights = boxes[:, cv2.CC_STAT_HEIGHT]
+    heights = heights[(heights >= 5) & (boxes[:, cv2.CC_STAT_AREA] >= 12) & (heights < 0.2 * pixels.shape[0])]
+    return float(np.median(heights)) if len(heights) else 22.0
+
+
 def _flattened(pixels):
     """Even paper, dark letters: shadow divided out, what is paler than half the ink (a watermark) made white."""
     import cv2
@@ -161,7 +173,7 @@ def _without_rules(pixels):
     import numpy as np
 
     ink = (pixels < 160).astype(np.uint8)
-    length = max(40, min(pixels.shape) // 25)
+    length = max(40, int(4.5 * _letter_height(pixels)))
     rules = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     rules |= cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
     # Solid areas are rows printed light on dark, not rules.
