@@ -140,7 +140,10 @@ def results(rng: random.Random, number: int, style: Style, abnormal: float = 0.3
 def _result(rng, row, style: Style, abnormal: float) -> Printed:
     analyte, english, italian, low, high, decimals, units = row
     name = rng.choice((italian if style.italian else english).split("|"))
-    unit_text, unit = units[min(style.counts, len(units) - 1)] if len(units) > 2 else rng.choice(units)
+    if units is ENZYMES or len(units) > 2:
+        unit_text, unit = units[min(style.counts, len(units) - 1)]
+    else:
+        unit_text, unit = rng.choice(units)
     bottom = low if low is not None else 0.1 * high
     top = high if high is not None else 2 * low
     where = rng.random()

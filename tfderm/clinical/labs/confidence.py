@@ -13,6 +13,7 @@ _COSTS = {
     "flag unlike the range": 0.94,
     "unit misread": 0.96,
     "flag may be lost": 0.85,
+    "unit unlike the other enzymes'": 0.85,
     "recognised with little certainty": 0.85,
     "decimal or thousands separator": 0.8,
     "range upside down": 0.8,
@@ -58,6 +59,9 @@ def judge(readings: Sequence[tuple[int, Reading, bool]]) -> list[Judged]:
         doubts |= dict.fromkeys(_of_recognition(reading) if recognised else ())
         if recognised and flagged and derived and reading.flag is None:
             doubts["flag may be lost"] = None
+        if recognised and reading.unit == "U/L" and any(other.unit == "[IU]/L" for _, other, _ in readings):
+            # A thin I is easily lost, and no laboratory prints both.
+            doubts["unit unlike the other enzymes'"] = None
         if any(_conflict(reading, other) for _, other, _ in readings if other is not reading):
             doubts["another result of this analyte differs"] = None
         confidence = RECOGNISED if recognised else STORED
