@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from scoring import scan, score
+from scoring import Score, scan, score
 
 from tfderm.clinical.labs import parse
 
@@ -50,8 +50,10 @@ def test_no_identifier_is_copied(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_scans(path, tmp_path, tesseract):
-    report = parse(scan(path, tmp_path / "scan.pdf", seed=len(path.stem)))
-    assert report.recognised_pages == tuple(range(1, report.pages + 1))
-    score(report, expected(path)).check(12 / 13)
+def test_scans(tmp_path, tesseract):
+    total = Score()
+    for path in SAMPLES:
+        report = parse(scan(path, tmp_path / "scan.pdf", seed=len(path.stem)))
+        assert report.recognised_pages == tuple(range(1, report.pages + 1))
+        total += score(report, expected(path))
+    total.check(0.97)
