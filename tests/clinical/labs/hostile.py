@@ -151,7 +151,7 @@ HOSTILE = {
     "image_bomb.pdf": (image_bomb_pdf, "40000x40000"),
     "content_bomb.pdf": (content_bomb_pdf, "to read"),
     "giant_page.pdf": (giant_page_pdf, "page of"),
-    "image_bomb.png": (image_bomb_png, "million pixels"),
+    "image_bomb.png": (image_bomb_png, "60 million"),
     "cut.png": (cut_png, "damaged"),
     "binary.dat": (binary, "is no PDF"),
     "empty.pdf": (empty, "is empty"),
