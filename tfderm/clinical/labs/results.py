@@ -58,10 +58,6 @@ class Result:
     def marked(self) -> bool:
         return self.confidence < MARKED_BELOW
 
-    @property
-    def position(self) -> Box:
-        return self.box
-
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "box": [round(edge, 1) for edge in self.box], "doubts": list(self.doubts)}
 
