@@ -93,9 +93,8 @@ def reproduce(
             f"{data}: {own} would read columns that tell the class alone ({refused[own]}); give other data."
         )
     for name, reason in refused.items():
-        print(
-            f"{name}: {reason}" + (f"; reads {', '.join(rows[name].metadata)}" if name in rows else ""), file=sys.stderr
-        )
+        words = f"reads {', '.join(rows[name].metadata)} alone, the rest is " if name in rows else ""
+        print(f"{name}: {words}{reason}", file=sys.stderr)
     options = {
         name: {
             "data": data,
