@@ -20,7 +20,7 @@ from tfderm.export.convert import convert
 from tfderm.recipes import get_recipe
 from tfderm.runtime.benchmark import cpu
 from tfderm.runtime.graph import Graph
-from tfderm.training.train import contract_of
+from tfderm.training.network import contract_of
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Small trained models with made-up images, shared by the tests of export, runtime and tflite. Synthetic."""
 
 import atexit
+import dataclasses
 import functools
 import shutil
 import tempfile
@@ -9,12 +10,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfderm.contract import ImageInput, ModelContract
+from tfderm.contract import ImageInput, MetadataColumn, ModelContract
 from tfderm.export.bundle import build_bundle
 from tfderm.export.convert import convert
 from tfderm.export.explanation import explained
 from tfderm.export.parity import HeldOut
-from tfderm.training.train import described_outputs
+from tfderm.layers import MetadataEncoding, MetadataGate
+from tfderm.models.normalization import image_of
+from tfderm.training.network import described_outputs
 
 LABELS = ("pale", "red", "dark")
 
@@ -24,7 +27,7 @@ def contract_of(model, labels=(), **fields):
     return ModelContract(
         recipe="small",
         task="classification" if labels else "severity",
-        image=ImageInput(tuple(model.input.shape[1:3])),
+        image=ImageInput(tuple(image_of(model).shape[1:3])),
         outputs=described_outputs(model),
         labels=labels,
         label_names={label: label.title() for label in labels},
@@ -130,25 +133,74 @@ def component_model(image_size=(32, 32)):
     return keras.Model(severity.input, outputs)
 
 
-def held_out(images, y_true, lesions=None, batch_size=32):
-    """`HeldOut` of arrays; every two images make a group."""
+METADATA = (
+    MetadataColumn("age", mean=50.0, std=20.0, range=(5.0, 95.0), unit="years"),
+    MetadataColumn("site", values=("arm", "back", "leg")),
+)
+
+
+def patients(count, image_size, seed):
+    """Inputs by name and classes: the image tells pale skin from the others, which age alone tells apart."""
+    random = np.random.default_rng(seed)
+    images, colours = colour_images(3 * count + 24, image_size, seed)
+    images, colours = images[colours < 2][:count], colours[colours < 2][:count]
+    labels = np.where(colours == 0, 0, random.integers(1, 3, count))
+    ages = np.where(labels == 1, random.uniform(5, 45, count), random.uniform(55, 95, count)).astype(np.float32)
+    metadata = np.stack([ages, random.integers(0, 3, count)], axis=1).astype(np.float32)
+    known = (random.random(metadata.shape) < 0.9).astype(np.float32)
+    return {"image": images, "metadata": metadata, "metadata_known": known}, labels
+
+
+@functools.cache
+def fused(image_size=(16, 16)):
+    """Two convolutions, the last maps weighed by what is known of the patient."""
+    keras.utils.set_random_seed(0)
+    inputs = {
+        "image": keras.Input((*image_size, 3), dtype="uint8", name="image"),
+        "metadata": keras.Input((2,), name="metadata"),
+        "metadata_known": keras.Input((2,), name="metadata_known"),
+    }
+    tensor = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalization")(inputs["image"])
+    for channels, strides in ((8, 1), (16, 2)):
+        tensor = keras.layers.Conv2D(channels, 3, strides, padding="same", use_bias=False)(tensor)
+        tensor = keras.layers.BatchNormalization(momentum=0.5)(tensor)
+        tensor = keras.layers.ReLU()(tensor)
+    columns = [dataclasses.asdict(column) for column in METADATA]
+    encoded = MetadataEncoding(columns)(inputs["metadata"], inputs["metadata_known"])
+    tensor = keras.layers.GlobalAveragePooling2D()(MetadataGate(16)(tensor, encoded))
+    tensor = keras.layers.Dense(3, activation="softmax", name="probabilities")(tensor)
+    model = keras.Model(inputs, {"probabilities": tensor})
+    training, labels = patients(384, image_size, seed=1)
+    losses = {"probabilities": "sparse_categorical_crossentropy"}
+    model.compile(keras.optimizers.Adam(1e-2), loss=losses, jit_compile=False)
+    model.fit(training, {"probabilities": labels}, batch_size=32, epochs=8, verbose=0)
+    return model
+
+
+def held_out(inputs, y_true, lesions=None, batch_size=32):
+    """`HeldOut` of images, or of inputs by name; every two make a group."""
+    inputs = inputs if isinstance(inputs, dict) else {"image": inputs}
+    count = len(y_true)
     return HeldOut(
-        batches=lambda: (images[start : start + batch_size] for start in range(0, len(images), batch_size)),
+        batches=lambda: (
+            {name: values[start : start + batch_size] for name, values in inputs.items()}
+            for start in range(0, count, batch_size)
+        ),
         y_true=y_true,
-        groups=tuple(f"patient {index // 2}" for index in range(len(images))),
-        lesions=np.zeros(len(images), bool) if lesions is None else lesions,
+        groups=tuple(f"patient {index // 2}" for index in range(count)),
+        lesions=np.zeros(count, bool) if lesions is None else lesions,
         synthetic=True,
     )
 
 
 def named_images(images):
-    return {f"{index}.png": image for index, image in enumerate(images)}
+    return {f"{index}.png": {"image": image} for index, image in enumerate(images)}
 
 
 @functools.cache
 def case(kind):
     """(model, contract, held-out images, calibration images) of "classifier", "explained" (the same with its
-    class-activation map), "severity" or "components"."""
+    class-activation map), "fused" (which reads metadata), "severity" or "components"."""
     if kind == "explained":
         model, contract, images, calibration = case("classifier")
         return *explained(model, contract), images, calibration
@@ -156,6 +208,12 @@ def case(kind):
         images, labels = colour_images(128, (16, 16), seed=2)
         calibration = named_images(colour_images(32, (16, 16), seed=3)[0])
         return classifier(), contract_of(classifier(), LABELS), held_out(images, labels), calibration
+    if kind == "fused":
+        inputs, labels = patients(128, (16, 16), seed=2)
+        samples = patients(64, (16, 16), seed=3)[0]
+        calibration = {f"{index}.png": {name: values[index] for name, values in samples.items()} for index in range(64)}
+        contract = dataclasses.replace(contract_of(fused(), LABELS), metadata=METADATA)
+        return fused(), contract, held_out(inputs, labels), calibration
     images, scores, _, lesions = square_images(96, (32, 32), seed=2)
     calibration = named_images(square_images(32, (32, 32), seed=3)[0])
     model = severity_model() if kind == "severity" else component_model()
@@ -176,5 +234,5 @@ def exported(kind, scheme):
     folder = Path(tempfile.mkdtemp(prefix="tfderm-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return build_bundle(
-        model, contract, scheme=scheme, output=folder / scheme, held_out=images, calibration_images=calibration
+        model, contract, scheme=scheme, output=folder / scheme, held_out=images, calibration=calibration
     )

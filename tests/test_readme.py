@@ -31,7 +31,7 @@ def test_verbs_in_the_text_exist(command):
 
 
 def _required(verb):
-    return {"data": ["check", "SRC"], "train": ["R"], "cross-validate": ["R"]}.get(verb, [])
+    return {"data": ["check", "SRC"], "train": ["R"], "cross-validate": ["R"], "labs": ["parse", "F"]}.get(verb, [])
 
 
 def test_make_targets_exist():

@@ -10,6 +10,7 @@ from tfderm.errors import InputError
 
 CONTRACT_VERSION = 1
 TASKS = ("severity", "classification", "multilabel", "detection")
+METADATA_INPUTS = ("metadata", "metadata_known")
 ANSWERS = ("interval", "band", "answered", "set", "present", "unsuitable")
 """Kinds of output that say what the others are worth."""
 
@@ -39,6 +40,32 @@ class ImageInput:
     channels: str = "RGB"
     dtype: str = "uint8"
     resize: str = "bilinear-half-pixel-antialias-22bit"
+
+
+@dataclass(frozen=True)
+class MetadataColumn:
+    """One thing known of a patient that a model reads beside the image.
+
+    A client gives two further inputs, float32 with one number per column in the order of the contract: `metadata`, the
+    number itself, or of a column of words the position of the word in `values`; and `metadata_known`, 1 where it is
+    known, else 0. What is not known may be any finite number. The graph does the rest: it subtracts `mean` and divides
+    by `std`, or gives every word a place of its own.
+
+    Args:
+        name: as in the manifest: age, sex, site or any other.
+        values: the words, those that training saw; empty for a number.
+        mean: of the training photographs' numbers.
+        std: likewise, above 0.
+        range: smallest and largest number that training saw; what lies outside counts as unknown, and a client says so.
+        unit: of a number.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
+    range: tuple[float, float] = (0.0, 0.0)
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +107,8 @@ class ModelContract:
         task: one of `TASKS`.
         image: the image input.
         outputs: named outputs.
+        metadata: what it reads beside the image, in the order of the inputs `metadata` and `metadata_known`; empty for
+            a model of images alone, which has no such inputs.
         labels: class labels in the order of the probabilities; empty for severity and detection.
         label_names: label -> words for people.
         urgency: label -> one of `tfderm.clinical.taxonomy.URGENCIES`, a hint how soon to see a doctor; a label that
@@ -99,6 +128,7 @@ class ModelContract:
     task: str
     image: ImageInput
     outputs: tuple[Output, ...]
+    metadata: tuple[MetadataColumn, ...] = ()
     labels: tuple[str, ...] = ()
     label_names: Mapping[str, str] = field(default_factory=dict)
     urgency: Mapping[str, str] = field(default_factory=dict)
@@ -107,6 +137,12 @@ class ModelContract:
     uncertainty: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     version: int = CONTRACT_VERSION
+
+    @property
+    def inputs(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Name -> shape without the batch axis, and dtype, of every input."""
+        image = {self.image.name: ((*self.image.image_size, 3), self.image.dtype)}
+        return image | dict.fromkeys(METADATA_INPUTS if self.metadata else (), ((len(self.metadata),), "float32"))
 
     def output(self, kind: str) -> Output:
         """The first output of this kind."""
@@ -132,13 +168,17 @@ class ModelContract:
             )
         try:
             fields = dict(value)
-            image = {
-                name: tuple(value) if isinstance(value, list) else value for name, value in fields.pop("image").items()
-            }
+            image = _with_tuples(fields.pop("image"))
+            metadata = tuple(MetadataColumn(**_with_tuples(column)) for column in fields.pop("metadata", ()))
             outputs = tuple(
                 Output(**{**output, "shape": tuple(output["shape"]), "range": tuple(output["range"])})
                 for output in fields.pop("outputs")
             )
-            return cls(image=ImageInput(**image), outputs=outputs, labels=tuple(fields.pop("labels")), **fields)
+            labels = tuple(fields.pop("labels"))
+            return cls(image=ImageInput(**image), outputs=outputs, metadata=metadata, labels=labels, **fields)
         except (KeyError, TypeError) as error:
             raise InputError(f"contract: missing or unknown field ({error}); export the model again.") from None
+
+
+def _with_tuples(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}

@@ -78,6 +78,9 @@ class Recipe:
         class_balance: classes only: draw every class equally often in training, whatever its frequency.
         images_per_class: with `class_balance`: images of every class in an epoch, each time augmented anew, a rare
             class several times; 0 for as many images as the training split has, in all.
+        metadata: classification only: columns of the metadata that a model with such inputs reads beside the image.
+        metadata_dropout: with `metadata`: how often, in training, an image comes without any of it, and otherwise each
+            value is withheld; the model learns to do without. 0..1.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
             it trains; the saved model does not tell them.
         weights: published weights to start from, as `tfderm.create_model` takes them: a file, or a name such as
@@ -126,6 +129,8 @@ class Recipe:
     precision: str = "float32"
     class_balance: bool = False
     images_per_class: int = 0
+    metadata: tuple[str, ...] = ()
+    metadata_dropout: float = 0.2
     auxiliary: tuple[str, ...] = ()
     weights: str = ""
     fine_tuning: str = "full"
@@ -178,6 +183,20 @@ class Recipe:
         if self.images_per_class and not self.class_balance:
             raise InputError(
                 f"`images_per_class` goes with `class_balance`. Received: images_per_class={self.images_per_class}"
+            )
+        if self.metadata and self.task != "classification":
+            raise InputError(
+                f"`metadata` goes with task 'classification' alone. Received: task={self.task!r}, "
+                f"metadata={self.metadata}"
+            )
+        if not 0 <= self.metadata_dropout <= 1:
+            raise InputError(
+                f"`metadata_dropout` lies between 0 and 1. Received: metadata_dropout={self.metadata_dropout}"
+            )
+        if both := set(self.metadata) & set(self.auxiliary):
+            raise InputError(
+                f"{', '.join(sorted(both))} cannot be read (`metadata`) and told (`auxiliary`) at once; take it out of "
+                "one."
             )
         if self.auxiliary and self.task != "classification":
             raise InputError(

@@ -17,6 +17,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
+METADATA_INPUTS = ("metadata", "metadata_known")
+UNKNOWN = ("", "unknown", "unk", "nan", "none")
+
 
 def central_part(image, image_size, crop):
     """The largest centred part of the shape of `image_size`, times `crop`; the whole image where `crop` is None."""
@@ -55,6 +58,22 @@ def resize_axis(image, axis, n_out):
     return np.moveaxis(result, 0, axis)
 
 
+def encode(known, columns):
+    """What is known of a patient -> a number per column and whether it is known, (number of columns,) float32 each."""
+    values, mask = np.zeros(len(columns), np.float32), np.zeros(len(columns), np.float32)
+    for place, column in enumerate(columns):
+        given = str(known.get(column["name"], "")).strip().lower()
+        if given in UNKNOWN:
+            continue
+        words = [word.lower() for word in column["values"]]
+        low, high = column["range"]
+        if words and given in words:
+            values[place], mask[place] = words.index(given), 1
+        elif not words and low <= float(given) <= high:
+            values[place], mask[place] = float(given), 1
+    return dict(zip(METADATA_INPUTS, (values, mask), strict=True))
+
+
 def replay(bundle):
     """Yield one line per mismatch."""
     with zipfile.ZipFile(bundle / "model.tflite") as archive:
@@ -73,7 +92,13 @@ def replay(bundle):
             yield f"{entry['image']}: resized pixels differ"
         if set(entry["outputs"]) != names:
             yield f"{entry['image']}: outputs {sorted(entry['outputs'])}, contract {sorted(names)}"
-        outputs = runner(**{contract["image"]["name"]: pixels[None]})
+        inputs = {contract["image"]["name"]: pixels}
+        if contract["metadata"]:
+            inputs |= encode(entry["known"], contract["metadata"])
+            for name in METADATA_INPUTS:
+                if inputs[name].tolist() != entry[name]:
+                    yield f"{entry['image']}: {name} is {inputs[name].tolist()}, expected {entry[name]}"
+        outputs = runner(**{name: values[None] for name, values in inputs.items()})
         for name, expected in entry["outputs"].items():
             values = np.load(bundle / "golden" / expected["file"])
             received = outputs[name][0]

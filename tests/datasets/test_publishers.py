@@ -132,3 +132,39 @@ def test_real_pad_ufes_20(real_data):
     report = check(corpus)
     assert not report.errors and report.num_images == 798
     assert report.duplicates["random_confirmed_rate"] < 1e-4
+
+
+ISIC = "isic_id,attribution,copyright_license,age_approx,anatom_site_general,{},sex,lesion_id,diagnosis_confirm_type"
+
+
+def test_what_isic_cli_downloads(tmp_path):
+    """Columns as the archive names them; what is known with the diagnosis alone is no metadata."""
+    table(
+        tmp_path / "metadata.csv",
+        ISIC.format("diagnosis_1,diagnosis_2,diagnosis_3"),
+        "ISIC_0000001,ViDIR,CC-BY,45.0,posterior torso,Benign,Benign melanocytic,Nevus,male,IL_1,single image",
+        "ISIC_0000002,ViDIR,CC-BY,,,Benign,Benign melanocytic,Nevus,,IL_1,single image",
+        "ISIC_0000003,MSK,CC-BY-NC,70,head/neck,Malignant,,,female,,histopathology",
+        "ISIC_0000004,MSK,CC-BY-NC,70,head/neck,,,,female,,",
+    )
+    for number in (1, 2, 3, 4):
+        image(tmp_path / f"ISIC_000000{number}.jpg")
+    corpus = load(tmp_path)
+    first, second, third, fourth = corpus.records
+    assert (corpus.name, corpus.licence) == ("ISIC archive", "CC-BY, CC-BY-NC")
+    assert (first.image, first.label, first.group) == ("ISIC_0000001.jpg", "Nevus", "IL_1") and second.group == "IL_1"
+    assert first.metadata == {"age": "45", "site": "posterior torso", "sex": "male"} and second.metadata == {}
+    assert (third.label, third.group, fourth.label) == ("Malignant", "ISIC_0000003", None)
+
+
+def test_isic_with_the_older_single_diagnosis(tmp_path):
+    table(
+        tmp_path / "metadata.csv",
+        "isic_id,attribution,copyright_license,benign_malignant,diagnosis,patient_id,lesion_id",
+        "ISIC_0000001,MSK,CC-0,malignant,melanoma,IP_1,IL_1",
+        "ISIC_0000002,MSK,CC-0,benign,nevus,IP_1,IL_2",
+    )
+    image(tmp_path / "images" / "ISIC_0000001.jpg")
+    first, second = load(tmp_path).records
+    assert (first.image, first.label, first.group) == ("images/ISIC_0000001.jpg", "melanoma", "IP_1")
+    assert second.group == "IP_1" and first.metadata == {}

@@ -24,7 +24,7 @@ GOLDEN_SHA256 = "901face310bfcad3908b57ceee22efb52254e8e82bd3374cfcd3d098a193e47
 
 def arguments(kind, **changes):
     model, contract, images, calibration = case(kind)
-    return {"model": model, "contract": contract, "held_out": images, "calibration_images": calibration, **changes}
+    return {"model": model, "contract": contract, "held_out": images, "calibration": calibration, **changes}
 
 
 def test_bundle_has_every_file_and_the_manifest_their_checksums():
@@ -105,7 +105,7 @@ def test_scheme_json_makes_the_same_file_again():
 @pytest.mark.parametrize("scheme", ["static_wi8_ai8", "mixed"])
 def test_static_without_representative_images_is_refused(tmp_path, scheme):
     with pytest.raises(InputError, match="representative images"):
-        build_bundle(scheme=scheme, output=tmp_path / "b", **arguments("classifier", calibration_images={}))
+        build_bundle(scheme=scheme, output=tmp_path / "b", **arguments("classifier", calibration={}))
     assert not (tmp_path / "b").exists()
 
 
@@ -149,7 +149,7 @@ def drowned(output):
         scheme="static_wi8_ai8",
         output=output,
         held_out=held_out(images, scores, np.ones(24, bool)),
-        calibration_images={"0.png": images[0], "1.png": images[1]},
+        calibration={"0.png": {"image": images[0]}, "1.png": {"image": images[1]}},
     )
 
 

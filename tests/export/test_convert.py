@@ -77,8 +77,9 @@ def test_dropout_is_off():
     model = image_model(body)
     contract = contract_of(model, LABELS)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
-    candidate = litert_outputs(convert(model, contract), contract, [pixels])
-    np.testing.assert_allclose(candidate["probabilities"], keras_outputs(model, [pixels])["probabilities"], atol=1e-5)
+    batches = [{"image": pixels}]
+    candidate = litert_outputs(convert(model, contract), contract, batches)
+    np.testing.assert_allclose(candidate["probabilities"], keras_outputs(model, batches)["probabilities"], atol=1e-5)
 
 
 @pytest.mark.parametrize("field", ["image", "outputs"])

@@ -199,6 +199,6 @@ def test_behind_a_spatial_transformer_the_map_lies_where_it_looked(tmp_path):
         scheme="static_wi8_ai8",
         output=tmp_path / "bundle",
         held_out=held_out(images, np.arange(12) % 3),
-        calibration_images=named_images(images),
+        calibration=named_images(images),
     )
     assert verify_bundle(bundle)["passed"]

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ class Shapes:
 
     def __init__(self, **outputs):
         self.output = {name: np.empty((1, *shape)) for name, shape in outputs.items()}
-        self.input = np.empty((1, 8, 8, 3))
+        self.inputs = [SimpleNamespace(name="image", shape=(None, 8, 8, 3))]
 
 
 SEVERITY = contract_of(Shapes(severity=(1,), location_map_4=(4, 4, 1)))

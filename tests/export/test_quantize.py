@@ -57,7 +57,8 @@ def test_every_scheme_is_within_budget_but_the_sum_in_eight_bits(kind, scheme):
 def test_calibration_keeps_the_true_range_of_every_output():
     model, contract, _, calibration = case("severity")
     ranges = calibrate(float_file("severity"), calibration.values())
-    scores = keras_outputs(model, [np.stack(list(calibration.values()))])["severity"]
+    images = np.stack([sample["image"] for sample in calibration.values()])
+    scores = keras_outputs(model, [{"image": images}])["severity"]
     graph = Graph.read(float_file("severity"))
     name = next(graph.tensors[index].name for index in graph.outputs if graph.tensors[index].shape == (1, 1))
     assert float(ranges[name]["min"].item()) == pytest.approx(scores.min(), abs=1e-3)
@@ -131,16 +132,17 @@ def test_sampling_coordinates_stay_float():
 
 
 def test_sensitivity_is_the_error_of_one_operator_alone():
-    content, images = float_file("severity"), list(case("severity")[3].values())
-    calibration = calibrate(content, images)
-    errors = op_sensitivities(content, "static_wi8_ai8", calibration, images[:4])
+    content, samples = float_file("severity"), list(case("severity")[3].values())
+    calibration = calibrate(content, samples)
+    errors = op_sensitivities(content, "static_wi8_ai8", calibration, samples[:4])
     assert list(errors.values()) == sorted(errors.values(), reverse=True)
     graph = Graph.read(content)
     first = next(graph.tensors[op.outputs[0]].name for op in graph.ops if op.name == "CONV_2D")
     others = [graph.tensors[op.outputs[0]].name for op in graph.ops if graph.tensors[op.outputs[0]].name != first]
     alone = quantize(content, build_recipe("static_wi8_ai8", others), calibration)
     contract = case("severity")[1]
-    expected, received = (litert_outputs(file, contract, [np.stack(images[:4])]) for file in (content, alone))
+    batches = [{"image": np.stack([sample["image"] for sample in samples[:4]])}]
+    expected, received = (litert_outputs(file, contract, batches) for file in (content, alone))
     relative = [
         np.sqrt(np.mean((received[name] - expected[name]) ** 2) / np.mean(expected[name] ** 2)) for name in expected
     ]
@@ -162,5 +164,5 @@ def test_operators_of_shared_weights_answer_together():
     first, *twins = [graph.tensors[op.outputs[0]].name for op in convolutions]
     assert len(twins) == 2 and len({op.inputs[1] for op in convolutions}) == 2
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
-    errors = op_sensitivities(content, "float16", None, images)
+    errors = op_sensitivities(content, "float16", None, [{"image": image} for image in images])
     assert errors[twins[0]] == errors[twins[1]] != errors[first]

@@ -77,7 +77,7 @@ def bundle_of(scheme, folder, count=600):
         scheme=scheme,
         output=folder / scheme,
         held_out=held_out(*photographs(count, 3)),
-        calibration_images=named_images(photographs(32, 4)[0]),
+        calibration=named_images(photographs(32, 4)[0]),
         subspace=subspace,
     )
 
@@ -85,8 +85,8 @@ def bundle_of(scheme, folder, count=600):
 def test_what_is_measured_is_what_the_validation_images_say():
     model, contract, _ = answering()
     images, y_true = photographs(600, 2)
-    outputs = keras_outputs(model, [images])
-    raw = keras_outputs(trained(), [images])["probabilities"]
+    outputs = keras_outputs(model, [{"image": images}])
+    raw = keras_outputs(trained(), [{"image": images}])["probabilities"]
     measured = contract.uncertainty
     np.testing.assert_allclose(outputs["probabilities"], tempered(np.log(raw), measured["temperature"]), atol=1e-5)
     np.testing.assert_array_equal(outputs["probabilities"].argmax(axis=1), raw.argmax(axis=1))
@@ -106,8 +106,8 @@ def test_the_file_abstains_where_keras_does(scheme, least, tmp_path):
     model, contract, _ = answering()
     bundle = bundle_of(scheme, tmp_path)
     images, _ = photographs(600, 3)
-    reference = keras_outputs(model, [images])
-    candidate = litert_outputs(bundle.model_path.read_bytes(), contract, [images])
+    reference = keras_outputs(model, [{"image": images}])
+    candidate = litert_outputs(bundle.model_path.read_bytes(), contract, [{"image": images}])
     for name in ("answered", "prediction_set", "unsuitable"):
         assert set(np.unique(candidate[name])) <= {0.0, 1.0}
         assert np.mean((reference[name] == candidate[name]).all(axis=1)) >= least
@@ -220,7 +220,7 @@ def test_no_cut_off_and_no_sets_are_said(capsys):
 def test_answers_that_do_not_follow_from_the_probabilities_are_refused(name):
     model, contract, _ = answering()
     images, y_true = photographs(200, 3)
-    reference = keras_outputs(model, [images])
+    reference = keras_outputs(model, [{"image": images}])
     parity = compare(contract, "static_wi8_ai8", reference, reference, held_out(images, y_true))
     assert parity["passed"], parity["checks"]
     candidate = {key: values.copy() for key, values in reference.items()}
@@ -242,7 +242,7 @@ def test_another_threshold_in_the_graph_is_refused(tmp_path):
             scheme="float32",
             output=tmp_path / "b",
             held_out=held_out(images, y_true),
-            calibration_images={},
+            calibration={},
             subspace=subspace,
         )
 

@@ -27,7 +27,7 @@ def images_of(y_true, errors, patients, visits):
         Record(f"{i}.png", p, metadata={"visit": v}) for i, (p, v) in enumerate(zip(patients, visits, strict=True))
     ]
     held_out = HeldOut(
-        batches=lambda: iter([pixels]),
+        batches=lambda: iter([{"image": pixels}]),
         y_true=np.asarray(y_true, float),
         groups=tuple(patients),
         lesions=np.ones(len(levels), bool),
@@ -71,13 +71,13 @@ def test_bundle_answers_with_interval_and_band(scheme, tmp_path):
     contract = with_uncertainty(contract, {"interval": INTERVAL, "measured_on": MEASURED})
     answering = with_interval(model, contract)
     bundle = build_bundle(
-        answering, contract, scheme=scheme, output=tmp_path / scheme, held_out=images, calibration_images=calibration
+        answering, contract, scheme=scheme, output=tmp_path / scheme, held_out=images, calibration=calibration
     )
     check = next(c for c in bundle.parity["checks"] if c["name"] == "interval and band miss the score's")
     assert check["passed"] and check["value"] < 1e-3
     predictor = Predictor(bundle)
     seen = set()
-    for image in next(iter(images.batches()))[:32]:
+    for image in next(iter(images.batches()))["image"][:32]:
         outputs, answer = predictor.predict(image), predictor.answer(image)
         half = INTERVAL["half_widths"][answer["band"]]
         assert answer["band"] == ("mild", "medium", "severe")[int(outputs["severity_band"][0])]
@@ -94,7 +94,7 @@ def test_an_interval_that_is_not_the_scores_is_refused(tmp_path):
     other = {**INTERVAL, "half_widths": {"mild": 1.0, "medium": 2.0, "severe": 5.0}}
     wrong = with_interval(model, with_uncertainty(contract_of(model), {"interval": other, "measured_on": MEASURED}))
     with pytest.raises(CheckFailed, match="interval and band miss the score's"):
-        build_bundle(wrong, contract, scheme="float32", output=tmp_path / "b", held_out=images, calibration_images={})
+        build_bundle(wrong, contract, scheme="float32", output=tmp_path / "b", held_out=images, calibration={})
     assert not (tmp_path / "b").exists()
 
 

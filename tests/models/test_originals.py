@@ -15,6 +15,7 @@ import pytest
 from tfderm.errors import InputError
 from tfderm.models import SYSTEMS, create_model
 from tfderm.models.backbones import ARCHITECTURES, IMAGENET_MEAN, IMAGENET_STD, architecture
+from tfderm.models.normalization import image_of
 from tfderm.models.weights import load_weights, read_weights
 from tfderm.models.weights.state_dict import load_state_dict
 
@@ -113,7 +114,7 @@ def test_every_system_has_the_parameters_and_the_size_it_is_listed_with():
     for name, system in SYSTEMS.items():
         model = create_model(name)
         assert sum(int(np.prod(variable.shape)) for variable in model.trainable_variables) == system.parameters, name
-        assert model.input.shape[1:3] == system.image_size, name
+        assert image_of(model).shape[1:3] == system.image_size, name
 
 
 def test_every_network_has_the_parameters_it_is_listed_with_and_the_layer_that_tells_the_classes():

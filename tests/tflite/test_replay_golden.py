@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from small_models import case, exported
 
-from tfderm.contract import ANSWERS, TASKS, ImageInput, ModelContract, Output
+from tfderm.contract import ANSWERS, TASKS, ImageInput, MetadataColumn, ModelContract, Output
 from tfderm.runtime import preprocess
 
 CLIENT = Path(__file__).parents[2] / "tflite" / "replay_golden.py"
@@ -42,7 +42,7 @@ def client():
     return module
 
 
-@pytest.mark.parametrize("kind", ["classifier", "explained", "severity", "components"])
+@pytest.mark.parametrize("kind", ["classifier", "explained", "fused", "severity", "components"])
 @pytest.mark.parametrize("scheme", ["float32", "static_wi8_ai8"])
 def test_client_replays_a_bundle(kind, scheme):
     result = replay(exported(kind, scheme).path)
@@ -97,6 +97,7 @@ def test_schema_lists_exactly_the_fields_of_the_contract():
         (schema, ModelContract),
         (schema["properties"]["image"], ImageInput),
         (schema["properties"]["outputs"]["items"], Output),
+        (schema["properties"]["metadata"]["items"], MetadataColumn),
     )
     for part, kind in parts:
         names = {field.name for field in dataclasses.fields(kind)}

@@ -15,7 +15,7 @@ from tfderm.recipes import get_recipe
 from tfderm.training import train
 from tfderm.training.checkpoint import Progress
 from tfderm.training.fit import _epochs_since_the_best
-from tfderm.training.train import build_model
+from tfderm.training.network import build_model
 
 
 def small(name="cnd", **changes):

@@ -23,8 +23,8 @@ from tfderm.runtime.predictor import Predictor
 from tfderm.runtime.preprocess import central_part, resize
 from tfderm.training import fit as fit_module
 from tfderm.training import train
+from tfderm.training.network import freeze_all_but_the_last
 from tfderm.training.optimizers import make_optimizer, rate_factors
-from tfderm.training.train import freeze_all_but_the_last
 
 MEAN, STD = (0.5, 0.25, 0.125), (0.25, 0.5, 0.5)
 

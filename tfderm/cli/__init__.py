@@ -23,6 +23,7 @@ VERBS = {
     "benchmark": "latency, memory, size and operations of bundles",
     "predict": "answer for photographs",
     "track": "severity over a patient's visits, and which changes are real",
+    "labs": "blood reports: read their results, attach them to a manifest",
     "pasi": "PASI from a table, from questions, or from photographs of the four regions",
 }
 

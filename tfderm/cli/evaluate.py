@@ -15,8 +15,25 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="of the run's own data"
     )
+    parser.add_argument(
+        "--missing",
+        metavar="SHARES",
+        type=_shares,
+        default=(1.0,),
+        help="of a model that reads metadata: shares of it to withhold, as 0,0.3,0.5,0.7,1 (default 1)",
+    )
     parser.add_argument("--json", action="store_true", help="print metrics.json")
     parser.set_defaults(run=run)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 <= share <= 1 for share in shares):
+        raise argparse.ArgumentTypeError(f"expected shares from 0 to 1 with commas between, received {text!r}")
+    return shares
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tfderm.evaluation import evaluate
     from tfderm.evaluation.area_of_interest import area_sentence
+    from tfderm.evaluation.missing import missing_sentence, missing_table
     from tfderm.evaluation.report import write_report
     from tfderm.evaluation.wording import (
         component_sentence,
@@ -39,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         threshold_table,
     )
 
-    result = evaluate(arguments.path, data=arguments.data, split=arguments.split)
+    result = evaluate(arguments.path, data=arguments.data, split=arguments.split, missing=arguments.missing)
     report = write_report(arguments.path)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
@@ -64,6 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
     if selective := selective_sentences(result):
         print()
         print("\n".join(selective))
+    if withheld := missing_table(result):
+        print()
+        print(withheld)
+        print(missing_sentence(result))
     if chosen := threshold_table(result):
         print()
         print(chosen)

@@ -55,7 +55,9 @@ def _describe(name: str) -> int:
     model = create_model(name)
     parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     print(f"{name}: {parameters:,} trainable parameters")
-    print(f"  input   image {tuple(model.input.shape[1:])} uint8 RGB")
+    for tensor in model.inputs:
+        kind = "uint8 RGB" if tensor.name == "image" else "float32"
+        print(f"  input   {tensor.name} {tuple(tensor.shape[1:])} {kind}")
     for output, tensor in model.output.items():
         print(f"  output  {output} {tuple(tensor.shape[1:])}")
     return 0

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tfderm.errors import InputError
 
+_PATIENT = ("age", "sex", "site")
+
 
 def add_parser(subparsers) -> None:
     parser = subparsers.add_parser(
@@ -13,6 +15,12 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    known = parser.add_argument_group("the patient", "for models that read it; what is not given is unknown")
+    for name in _PATIENT:
+        known.add_argument(f"--{name}", metavar=name.upper())
+    known.add_argument(
+        "--metadata", metavar="FILE", type=Path, help="CSV with the column image (a file name) and a column for each"
+    )
     parser.add_argument(
         "--map",
         dest="map_folder",
@@ -25,16 +33,20 @@ def add_parser(subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from tfderm.runtime.patient_data import unseen
     from tfderm.runtime.predictor import Predictor, interpret
     from tfderm.runtime.preprocess import decode
 
     predictor = Predictor(arguments.bundle)
+    known = _known(predictor.contract, arguments)
     pictures = _pictures(predictor.contract, arguments) if arguments.map_folder else {}
     answers = {}
     for path in arguments.images:
         image = decode(path)
-        outputs = predictor.predict(image)
+        outputs = predictor.predict(image, known[path])
         answers[str(path)] = interpret(predictor.contract, outputs)
+        if remarks := unseen(known[path], predictor.contract.metadata):
+            answers[str(path)]["counted_as_unknown"] = remarks
         if path in pictures:
             _write_picture(pictures[path], image, outputs, predictor.contract)
     if arguments.json:
@@ -42,8 +54,34 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for path, answer in answers.items():
         print(f"{path}: {_words(answer)}")
+        for remark in answer.get("counted_as_unknown", ()):
+            print(f"  {remark}")
     print(predictor.contract.intended_use)
     return 0
+
+
+def _known(contract, arguments: argparse.Namespace) -> dict[Path, dict[str, str]]:
+    """Photograph -> what is known of its patient, by the names of the model's metadata columns.
+
+    Raises:
+        InputError: something is given that the model does not read, or the table lacks a photograph.
+    """
+    from tfderm.datasets.manifest import read_table
+
+    read = [column.name for column in contract.metadata]
+    given = {name: value for name in _PATIENT if (value := getattr(arguments, name)) is not None}
+    if unread := [name for name in given if name not in read]:
+        raise InputError(
+            f"--{unread[0]}: {arguments.bundle} does not read it; it reads {', '.join(['the photograph', *read])}."
+        )
+    rows: dict[str, dict[str, str]] = {}
+    if arguments.metadata:
+        if not read:
+            raise InputError(f"--metadata: {arguments.bundle} reads the photograph alone; leave it out.")
+        rows = {Path(row["image"]).name: row for line, row in read_table(arguments.metadata) if line}
+        if missing := [path.name for path in arguments.images if path.name not in rows]:
+            raise InputError(f"{arguments.metadata}: no row has {missing[0]} in the column image; add one.")
+    return {path: {**rows.get(path.name, {}), **given} for path in arguments.images}
 
 
 def _pictures(contract, arguments: argparse.Namespace) -> dict[Path, Path]:

@@ -65,3 +65,11 @@ _CONDITIONS = {
 def condition(label: str) -> Condition | None:
     """What a label stands for, whatever its case; None for one that is not known here."""
     return _CONDITIONS.get(label.strip().lower())
+
+
+SPEAKS_FOR = {
+    "network": "nv", "globules": "nv", "parallel_lines": "nv",
+    "milia_like_cysts": "bkl", "comedo_like_openings": "bkl", "cerebriform": "bkl",
+    "negative_network": "mel", "radial_streaks": "mel", "veil": "mel", "peppering": "mel",
+}  # fmt: skip
+"""What a dermoscopic structure of the synthetic sets speaks for (Kittler et al.); the others speak for nothing."""

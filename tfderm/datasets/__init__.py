@@ -12,12 +12,12 @@ from tfderm.files import cache, locked
 
 __all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select", "with_labels"]
 
-SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology", "morphologies")
+SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology", "morphologies", "pigmented")
 _SYNTHETIC_SOURCES = (
     ", ".join(f"synthetic:{name}" for name in SYNTHETIC) + ", or with a number of patients, as synthetic:psoriasis:800"
 )
 ACCEPTED = (
-    "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000 or PAD-UFES-20 as published, "
+    "a manifest CSV, a folder holding manifest.csv, a folder of HAM10000, PAD-UFES-20 or isic-cli as published, "
     f"a folder of class folders, tfds:NAME, {_SYNTHETIC_SOURCES}"
 )
 
@@ -26,10 +26,10 @@ def load(src: Path | str, problems: list[str] | None = None) -> Corpus:
     """Read a source of data into records; images are not decoded.
 
     Args:
-        src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20), a folder
-            of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see `tfds_source.export_tfds`), or
-            `synthetic:NAME` with a name of `SYNTHETIC`, also with so many patients (`synthetic:psoriasis:800`); these
-            two are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
+        src: a manifest CSV, a folder holding `manifest.csv`, a published set's folder (HAM10000, PAD-UFES-20, what
+            isic-cli downloads), a folder of class folders, `tfds:NAME` (prepared by TensorFlow Datasets; see
+            `tfds_source.export_tfds`), or `synthetic:NAME` with a name of `SYNTHETIC`, also with so many patients
+            (`synthetic:psoriasis:800`); these two are written once into `$TFDERM_CACHE` (by default ~/.cache/tfderm).
         problems: where a list is given, rows and boxes that cannot be used are left out and named there; without it
             the first one is raised.
 

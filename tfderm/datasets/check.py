@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.leaks import telling_columns
 from tfderm.datasets.selection import recipe_label
 from tfderm.errors import InputError
 from tfderm.recipe import Recipe
@@ -66,7 +67,8 @@ def check(
 
     Errors: a file that is missing, empty, truncated, too large, no image or not what its name says; a label the recipe
     does not know; a box that does not fit; identical pixels with another label, in another group or in another split;
-    a group in two splits. Warnings: conversions, identical pixels within a group, near-duplicates across groups.
+    a group in two splits. Warnings: conversions, columns that tell the class (`leaks.telling_columns`), identical
+    pixels within a group, near-duplicates across groups.
 
     Args:
         corpus: from `tfderm.datasets.load`.
@@ -93,6 +95,10 @@ def check(
     if splits is not None:
         errors += _split_problems(records, splits)
     usable = [(record, found) for record, found in zip(records, inspections, strict=True) if not found.problem]
+    warnings += [
+        Finding("", f"column {column} must not be an input of a model: {reason}")
+        for column, reason in telling_columns(records).items()
+    ]
     exact = _exact_duplicates(usable, splits or {}, errors, warnings)
     duplicates = _near_duplicates(usable, exact, warnings)
     return CheckReport(

@@ -1,7 +1,8 @@
 """Published sets as their publishers lay them out, recognised by their tables.
 
 Left out on purpose, because a model that reads them has been told the answer: HAM10000's `dx_type` (how the diagnosis
-was made: `follow_up` occurs with naevi alone) and PAD-UFES-20's `biopsed` (every cancer was, few naevi were).
+was made: `follow_up` occurs with naevi alone), PAD-UFES-20's `biopsed` (every cancer was, few naevi were), and of the
+ISIC archive what is known with the diagnosis alone (`tfderm.datasets.leaks`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from tfderm.datasets.corpus import Box, Corpus, Record
+from tfderm.datasets.leaks import AFTER_THE_DIAGNOSIS
 from tfderm.datasets.manifest import box_fits, read_table
 from tfderm.errors import InputError
 
@@ -18,6 +20,7 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _UNKNOWN = ("", "unknown", "unk", "nan")
 _HAM10000_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 _PAD_UFES_20_COLUMNS = ("patient_id", "lesion_id", "img_id", "diagnostic", "fitspatrick", "region", "gender", "age")
+_ISIC_COLUMNS = ("isic_id", "attribution", "copyright_license")
 # A mask's specks below this share of the image are drawing slips, not lesions.
 _SMALLEST_COMPONENT = 1e-4
 
@@ -28,6 +31,7 @@ def find_publisher(folder: Path) -> Callable[[Path, list[str] | None], Corpus] |
         ("HAM10000_metadata.csv", _HAM10000_COLUMNS, read_ham10000),
         ("HAM10000_metadata", _HAM10000_COLUMNS, read_ham10000),
         ("metadata.csv", _PAD_UFES_20_COLUMNS, read_pad_ufes_20),
+        ("metadata.csv", _ISIC_COLUMNS, read_isic),
     ):
         if (folder / table).is_file() and set(columns) <= set(next(read_table(folder / table))[1]):
             return reader
@@ -104,6 +108,35 @@ def read_pad_ufes_20(folder: Path, problems: list[str] | None = None) -> Corpus:
     return Corpus(name="PAD-UFES-20", root=folder, records=tuple(records), licence="CC BY 4.0")
 
 
+def read_isic(folder: Path, problems: list[str] | None = None) -> Corpus:
+    """What `isic image download FOLDER` writes: `metadata.csv` beside the images `ISIC_0000000.jpg`.
+
+    The table has the columns in which any of the chosen images has a value. The label is `diagnosis` where there is
+    such a column, otherwise the third of the archive's five levels (nevus, melanoma invasive, basal cell carcinoma), or
+    the deepest above it. Photographs are grouped by `patient_id`, or by `lesion_id`; one of which the archive knows
+    neither stands for itself, and `tfderm data check` tells which look alike.
+    """
+    rows = _rows(folder / "metadata.csv")
+    files = _files_by_stem(folder, ("", "images"), "metadata.csv")
+    renamed = {"age_approx": "age", "anatom_site_general": "site", "fitzpatrick_skin_type": "fitzpatrick"}
+    left_out = {*_ISIC_COLUMNS, "patient_id", "lesion_id", *AFTER_THE_DIAGNOSIS}
+    records = []
+    for row in rows:
+        levels = [row.get(column, "") for column in ("diagnosis_1", "diagnosis_2", "diagnosis_3", "diagnosis")]
+        metadata = {renamed.get(name, name): _whole(value) for name, value in row.items() if name not in left_out}
+        records.append(
+            Record(
+                image=files.get(row["isic_id"], f"{row['isic_id']}.jpg"),
+                patient_id=row.get("patient_id") or None,
+                lesion_id=row.get("lesion_id") or row["isic_id"],
+                label=next((level for level in reversed(levels) if level), None),
+                metadata=_known(metadata),
+            )
+        )
+    licences = sorted({row["copyright_license"] for row in rows})
+    return Corpus(name="ISIC archive", root=folder, records=tuple(records), licence=", ".join(licences))
+
+
 def mask_boxes(path: Path) -> tuple[tuple[Box, ...], tuple[int, int]]:
     """Boxes x, y, width, height of a mask's connected parts (white = lesion), largest first, and its (height, width).
 
@@ -141,7 +174,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
 
 def _files_by_stem(folder: Path, places: Iterable[str], table: str) -> dict[str, str]:
     files = {
-        path.stem: f"{place}/{path.name}"
+        path.stem: (Path(place) / path.name).as_posix()
         for place in places
         if (folder / place).is_dir()
         for path in sorted((folder / place).iterdir())

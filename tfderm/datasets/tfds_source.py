@@ -31,6 +31,9 @@ def export_tfds(name: str, cache: Path) -> Path:
     """
     import tensorflow_datasets as tfds
 
+    from tfderm.datasets import builders
+
+    builders.register(name)
     data = os.environ.get("TFDS_DATA_DIR") or None
     try:
         builder = tfds.builder(name, data_dir=data)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfderm import metrics
-from tfderm.contract import ImageInput
+from tfderm.contract import ModelContract
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.manifest import LESIONS
 from tfderm.datasets.publishers import upright_size
@@ -27,7 +27,7 @@ SIDES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
 Detected = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def predict_boxes(model: Any, corpus: Corpus, records: Sequence[Record], target: ImageInput) -> Detected:
+def predict_boxes(model: Any, corpus: Corpus, records: Sequence[Record], contract: ModelContract) -> Detected:
     """Per record boxes (n, 4) x, y, width, height in pixels of the photograph, and scores (n,), best first.
 
     Raises:
@@ -35,11 +35,12 @@ def predict_boxes(model: Any, corpus: Corpus, records: Sequence[Record], target:
     """
     from tfderm.evaluation.evaluate import predict_outputs
 
-    outputs = predict_outputs(model, corpus, records, target, ("boxes", "scores"))
+    outputs = predict_outputs(model, corpus, records, contract, ("boxes", "scores"))
     detected = []
     for record, boxes, scores in zip(records, outputs["boxes"], outputs["scores"], strict=True):
         height, width = photograph_size(corpus, record)
-        scale = np.array([width / target.image_size[1], height / target.image_size[0]] * 2)
+        rows, columns = contract.image.image_size
+        scale = np.array([width / columns, height / rows] * 2)
         present = scores >= 0
         boxes, kept = coco_files.within(boxes[present].astype(np.float64) * scale, (height, width))
         detected.append((boxes, scores[present][kept].astype(np.float64)))
@@ -62,7 +63,7 @@ def operating_point(run: Run, model: Any, own: Corpus, validation: Sequence[Reco
     path = run.path / OPERATING_POINT
     if path.is_file():
         return read_json(path)
-    judged = judge(predict_boxes(model, own, validation, run.recipe.image), validation, 0.0)
+    judged = judge(predict_boxes(model, own, validation, run.contract), validation, 0.0)
     found = np.concatenate(list(judged))
     scores, hits, num_true = found[:, 0], found[:, 1] >= 0, int(true_values(validation, run.recipe).sum())
     least = float(run.recipe.claim.get("precision", 0.0))
@@ -121,7 +122,7 @@ def detection_predictions(
     """
     point = operating_point(run, model, own, of_split["validation"])
     confidence = point["confidence"]
-    detected = predict_boxes(model, corpus, records, run.recipe.image)
+    detected = predict_boxes(model, corpus, records, run.contract)
     predictions = Predictions(
         task=run.recipe.task,
         images=[record.image for record in records],
@@ -217,7 +218,7 @@ def detect(
     records = of_split[split] if split else corpus.records
     detected = [
         (boxes[scores >= confidence], scores[scores >= confidence])
-        for boxes, scores in predict_boxes(model, corpus, records, run.recipe.image)
+        for boxes, scores in predict_boxes(model, corpus, records, run.contract)
     ]
     ids = coco_files.image_ids(corpus, records)
     sizes = [photograph_size(corpus, record) for record in records]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfderm.contract import ImageInput
+from tfderm.contract import ModelContract
 from tfderm.datasets.blind import blind_test_of
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
@@ -17,6 +17,7 @@ from tfderm.evaluation.area_of_interest import area_report
 from tfderm.evaluation.components import component_report
 from tfderm.evaluation.detection import detection_predictions
 from tfderm.evaluation.location import location_report
+from tfderm.evaluation.missing import missing_report
 from tfderm.evaluation.predictions import Predictions, write_predictions
 from tfderm.evaluation.scores import score
 from tfderm.evaluation.selective import Calibration, selective_report
@@ -45,7 +46,9 @@ class Evaluated:
     model: Any
 
 
-def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "test") -> dict[str, Any]:
+def evaluate(
+    run: Run | Path | str, *, data: str | None = None, split: str = "test", missing: Sequence[float] = (1.0,)
+) -> dict[str, Any]:
     """Evaluate a run beside trivial baselines; writes `metrics.json`, `predictions.csv` and `figures/` into it.
 
     Args:
@@ -53,6 +56,8 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         data: other data than the run's own, as `tfderm.datasets.load` takes it. All of its images are used, unless it
             is the run's own data in another place (equal fingerprint), which is used like the run's own.
         split: "train", "validation" or "test" of the run's own data.
+        missing: shares of the metadata to withhold, 0..1, where the model reads metadata; `missing` in `metrics.json`
+            has its figures without them.
 
     Returns:
         The content of `metrics.json`: every metric as {value, low, high, undefined} for the model, each baseline, and
@@ -78,7 +83,7 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
         predictions, details = detection_predictions(run, model, own, of_split, corpus, records)
     else:
         names = [output.name for output in run.contract.outputs if output.kind != "area_of_interest"]
-        outputs = predict_outputs(model, corpus, records, run.recipe.image, names)
+        outputs = predict_outputs(model, corpus, records, run.contract, names)
         predictions = Predictions(
             task=run.recipe.task,
             images=[record.image for record in records],
@@ -99,8 +104,10 @@ def evaluate(run: Run | Path | str, *, data: str | None = None, split: str = "te
             details["location"] = located
         for output in run.contract.outputs_of_kind("transform"):
             details["area_of_interest"] = area_report(outputs[output.name], records, run.recipe.image, run.recipe.seed)
+        if run.contract.metadata:
+            details["missing"] = missing_report(run, model, corpus, records, predictions, missing)
         if run.recipe.classes and split != "validation" and (validation := of_split["validation"]):
-            probabilities = predict_outputs(model, own, validation, run.recipe.image, names)
+            probabilities = predict_outputs(model, own, validation, run.contract, names)
             calibration = Calibration(
                 "validation", true_values(validation, run.recipe), _answers(run, validation, probabilities)
             )
@@ -185,19 +192,28 @@ def choose_records(
 
 
 def predict_outputs(
-    model: Any, corpus: Corpus, records: Sequence[Record], target: ImageInput, names: Sequence[str]
+    model: Any,
+    corpus: Corpus,
+    records: Sequence[Record],
+    contract: ModelContract,
+    names: Sequence[str],
+    withheld: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The outputs `names` of a model for all records, in their order: name -> (N, ...) float32."""
+    """The outputs `names` of a model for all records, in their order: name -> (N, ...) float32.
+
+    `withheld` (N, number of metadata columns) bool is what the model shall do without; None for nothing.
+    """
     from tqdm import tqdm
 
-    from tfderm.pipeline import image_batches
+    from tfderm import models
+    from tfderm.pipeline import input_batches
 
-    batch_size = max(1, min(16, _BATCH_PIXELS // math.prod(target.image_size)))
+    batch_size = max(1, min(16, _BATCH_PIXELS // math.prod(contract.image.image_size)))
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in names}
     total = math.ceil(len(records) / batch_size)
-    batches = image_batches(corpus, records, target, batch_size=batch_size)
-    for images in tqdm(batches, "predicting", total, delay=1, leave=False, disable=None):
-        answer = model.predict_on_batch(images)
+    batches = input_batches(corpus, records, contract, batch_size, withheld)
+    for inputs in tqdm(batches, "predicting", total, delay=1, leave=False, disable=None):
+        answer = models.predict(model, inputs)
         for name in names:
             outputs[name].append(np.asarray(answer[name], dtype=np.float32))
     return {name: np.concatenate(parts) for name, parts in outputs.items()}

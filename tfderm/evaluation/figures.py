@@ -146,7 +146,7 @@ def _photograph_figure(evaluated: "Evaluated", rows: np.ndarray, caption_of) -> 
                 _draw_boxes(axis, evaluated.records[row], image_size)
                 _draw_detections(axis, evaluated, row)
         return figure
-    maps = predict_outputs(evaluated.model, evaluated.corpus, records, evaluated.run.recipe.image, list(names))
+    maps = predict_outputs(evaluated.model, evaluated.corpus, records, evaluated.run.contract, list(names))
     cell = 1.9
     height = cell * image_size[0] / image_size[1] + 0.22
     figure, axes = new_figure(cell * (len(names) + 1), height * len(rows) + 0.6, len(rows), len(names) + 1)

@@ -235,6 +235,6 @@ def _shown(evaluated: "Evaluated", rows: list[int], model: Any, names: list[str]
     from tfderm.evaluation.evaluate import predict_outputs
     from tfderm.pipeline import load_images
 
-    records, target = [evaluated.records[row] for row in rows], evaluated.run.recipe.image
-    images = load_images(evaluated.corpus, records, target)
-    return images, predict_outputs(model, evaluated.corpus, records, target, names)
+    records, contract = [evaluated.records[row] for row in rows], evaluated.run.contract
+    images = load_images(evaluated.corpus, records, contract.image)
+    return images, predict_outputs(model, evaluated.corpus, records, contract, names)

@@ -9,6 +9,7 @@ import numpy as np
 from tfderm import datasets
 from tfderm.evaluation import figures_classes
 from tfderm.evaluation.figures import new_figure, save_figures, show
+from tfderm.evaluation.figures_metadata import attention
 from tfderm.evaluation.figures_severity import distribution, errors_by_range, mae_by_range
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import score
@@ -43,7 +44,11 @@ def draw_reproduction(
 def _draw_classes(predictions, runs, own, synthetic, folder):
     """All folds' recalls and confusion matrix; of first folds how they trained, and what the model looked at."""
     of_folds = figures_classes.draw(predictions, score(predictions, runs[own].recipe.seed))
-    entries = save_figures([item for item in of_folds if item[0] in _OF_ALL_FOLDS], synthetic, folder)
+    chosen = [item for item in of_folds if item[0] in _OF_ALL_FOLDS]
+    if runs[own].recipe.metadata:
+        image_alone = next(run for run in runs.values() if not run.recipe.metadata)
+        chosen.append(attention(image_alone, runs[own]))
+    entries = save_figures(chosen, synthetic, folder)
     for name, run in runs.items():
         drawn = {figure["file"]: figure for figure in read_json(run.path / "metrics.json")["figures"]}
         for file in ("training_curves.png", *(_OF_FIRST_FOLD if name == own else ())):

@@ -15,11 +15,19 @@ from tfderm.evaluation.cross_validate import cross_validate, pooled_predictions
 from tfderm.evaluation.figures_reproduction import draw_reproduction
 from tfderm.evaluation.folds import Fold, folds_of, run_folds
 from tfderm.evaluation.predictions import Predictions
+from tfderm.evaluation.reproduction_metadata import (
+    admitted,
+    class_recalls_of,
+    metadata_parts,
+    recall_metrics,
+    without_metadata,
+)
 from tfderm.evaluation.reproduction_tables import (
     baseline_parts,
     beginning,
     class_parts,
     photographs,
+    refusal,
     training_record,
     training_rows,
 )
@@ -79,6 +87,14 @@ def reproduce(
     rows = {name: datasets.with_labels(recipe, corpus) for name, recipe in rows.items()}
     if pretraining:
         rows = _pretrained_on(pretraining, rows)
+    rows, refused = admitted(rows, [recipe.name for recipe in next(iter(tables.values())).values()], corpus.records)
+    if own not in rows:
+        raise InputError(
+            f"{data}: {own} would read columns that tell the class alone ({refused[own]}); give other data."
+        )
+    for name, reason in refused.items():
+        words = f"reads {', '.join(rows[name].metadata)} alone, the rest is " if name in rows else ""
+        print(f"{name}: {words}{reason}", file=sys.stderr)
     options = {
         name: {
             "data": data,
@@ -133,6 +149,7 @@ def reproduce(
             }
             for title, (changed, plain) in effects.items()
         },
+        "refused": refused,
         "tables": {title: {method: recipe.name for method, recipe in table.items()} for title, table in tables.items()},
     }
     titles = {recipe.name: method for method, recipe in next(iter(tables.values())).items()}
@@ -141,6 +158,19 @@ def reproduce(
         compared = replace(pooled[own], baselines=beside, predictor=titles[own])
         runs = {name: row[0].run for name, row in folds.items()}
         result["figures"] = draw_reproduction(compared, runs, own, result["synthetic"], folder)
+    if rows[own].metadata:
+        image = next(name for name in titles if not rows[name].metadata)
+        compared = {"everything known": y_pred[own], "nothing known": without_metadata(folds[own], pooled[own])}
+        chosen = recall_metrics(metrics, rows[own].labels)
+        result["metadata"] = {
+            "columns": list(rows[own].metadata),
+            "backbone": rows[own].model_options["backbone"],
+            "class_recalls": {name: class_recalls_of([fold.run for fold in folds[name]]) for name in titles},
+            "effects": {
+                title: _effect(values, y_pred[image], pooled[own], fold_sizes, chosen, rows[own].seed)
+                for title, values in compared.items()
+            },
+        }
     if rows[own].task == "classification":
         result |= {
             "labels": list(rows[own].labels),
@@ -266,6 +296,8 @@ def _markdown(result: Mapping[str, Any], metrics: Mapping[str, Metric]) -> str:
         "training anew."
     )
     parts += baseline_parts(result, metrics)
+    if "metadata" in result:
+        parts += metadata_parts(result, metrics)
     if "photographs" in result:
         parts += class_parts(result)
     parts += [
@@ -284,6 +316,9 @@ def _rows(result, metrics, table) -> tuple[list[str], list[list[str]]]:
         header += [metric.title, "paper", "difference", "the paper's method is"]
     lines = []
     for method, name in table.items():
+        if why := refusal(result, table, name):
+            lines.append([method, "", why, *[""] * (len(header) - 3)])
+            continue
         row = result["rows"][name]
         line = [method, "×".join(map(str, row["image_size"]))]
         for key, metric in metrics.items():

@@ -67,12 +67,12 @@ def _seconds_per_image(run: Run) -> float:
     keras.utils.clear_session()
     with keras.device("cpu:0"):
         model = models.load(run.model_path)
-        image = np.zeros((1, *run.contract.image.image_size, 3), np.uint8)
-        model.predict_on_batch(image)
+        inputs = {name: np.zeros((1, *shape), dtype) for name, (shape, dtype) in run.contract.inputs.items()}
+        models.predict(model, inputs)
         seconds = []
         for _ in range(_TIMED_IMAGES):
             began = time.perf_counter()
-            model.predict_on_batch(image)
+            models.predict(model, inputs)
             seconds.append(time.perf_counter() - began)
     return float(np.median(seconds))
 
@@ -87,6 +87,16 @@ def photographs(run: Run) -> dict[str, dict[str, int]]:
     return {label: {split: counts[label, split] for split in SPLITS} for label in run.recipe.labels}
 
 
+def refusal(result: Mapping[str, Any], table: Mapping[str, str], name: str) -> str:
+    """Why a table has no figures of a row, or "".
+
+    The first table compares methods, on what may be read; the others show what every single input is worth, where a row
+    that does without one would be another row.
+    """
+    first = table == next(iter(result["tables"].values()))
+    return "" if first and name in result["rows"] else result["refused"].get(name, "")
+
+
 def training_rows(result: Mapping[str, Any], table: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     """Header and lines of how the rows of a table trained, the paper's figures beside."""
     header = [
@@ -95,6 +105,8 @@ def training_rows(result: Mapping[str, Any], table: Mapping[str, str]) -> tuple[
     ]  # fmt: skip
     lines = []
     for method, name in table.items():
+        if refusal(result, table, name):
+            continue
         row = result["rows"][name]
         trained, claim = row["training"], row["claim"]
         lines.append(

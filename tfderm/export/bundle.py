@@ -19,7 +19,7 @@ from tfderm.export.golden import write_golden
 from tfderm.export.held_out import RunImages
 from tfderm.export.metadata import pack
 from tfderm.export.model_card import model_card
-from tfderm.export.parity import HeldOut, compare, failures, keras_outputs, litert_outputs
+from tfderm.export.parity import HeldOut, Inputs, compare, failures, keras_outputs, litert_outputs
 from tfderm.export.quantize import (
     MAX_CALIBRATION_IMAGES,
     MAX_CALIBRATION_PIXELS,
@@ -83,7 +83,7 @@ def export_bundle(
         scheme=scheme,
         output=Path(output) if output else run.path / "bundles" / scheme,
         held_out=images.held_out(),
-        calibration_images=images.calibration_images(_calibration_images(contract)) if scheme != "float32" else {},
+        calibration=images.calibration(_calibration_images(contract)) if scheme != "float32" else {},
         metrics=read_json(metrics) if metrics.is_file() else None,
         subspace=subspace,
     )
@@ -96,7 +96,7 @@ def build_bundle(
     scheme: str,
     output: Path,
     held_out: HeldOut,
-    calibration_images: Mapping[str, np.ndarray],
+    calibration: Mapping[str, Inputs],
     metrics: Mapping[str, Any] | None = None,
     subspace: PrincipalSubspace | None = None,
 ) -> Bundle:
@@ -108,13 +108,13 @@ def build_bundle(
         scheme: one of `SCHEMES`.
         output: folder of the bundle.
         held_out: images to judge by.
-        calibration_images: name -> (H, W, 3) uint8, representative; needed by static schemes, and by every quantised
-            one to name its worst operators.
+        calibration: name -> inputs of a representative image; needed by static schemes, and by every quantised one to
+            name its worst operators.
         metrics: for the model card.
         subspace: of the training images' features, where the model's checks have one: kept to compare with Keras again.
     """
     _check_scheme(scheme)
-    if scheme in STATIC_SCHEMES and not calibration_images:
+    if scheme in STATIC_SCHEMES and not calibration:
         raise InputError(
             f"{scheme} needs representative images and there are none in the training split: "
             "make the run's data available, or choose dynamic_wi8_afp32."
@@ -125,7 +125,7 @@ def build_bundle(
     def judge(content: bytes) -> dict[str, Any]:
         return compare(contract, scheme, reference, litert_outputs(content, contract, held_out.batches()), held_out)
 
-    content, record, parity = _fit_budget(float_model, contract, scheme, calibration_images, judge)
+    content, record, parity = _fit_budget(float_model, contract, scheme, calibration, judge)
     if not parity["passed"]:
         worst = list(record["worst_ops"].items())[:_NAMED_OPS]
         named = ", ".join(f"{op} ({error:.2g})" for op, error in worst) or "none measured"
@@ -155,7 +155,7 @@ def _fit_budget(
     float_model: bytes,
     contract: ModelContract,
     scheme: str,
-    images: Mapping[str, np.ndarray],
+    representative: Mapping[str, Inputs],
     judge: Callable[[bytes], dict[str, Any]],
 ) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
     """Try the scheme, leaving more operators in float each time, until `judge` passes or the attempts end.
@@ -163,7 +163,7 @@ def _fit_budget(
     Returns:
         Content of the `.tflite`, of scheme.json and of parity.json, of the first attempt that passed or of the last.
     """
-    samples = list(images.values())
+    samples = list(representative.values())
     height, width = contract.image.image_size
     probes = samples[: max(1, min(8, _PROBE_PIXELS // (height * width)))]
     graph = Graph.read(float_model)
@@ -192,7 +192,7 @@ def _fit_budget(
         "recipe": recipe,
         "float_ops": list(float_ops),
         "int8_macs_share": round(1 - in_float / graph.total_macs, 4) if scheme in STATIC_SCHEMES else None,
-        "calibration": {"images": list(images) if calibration else [], "ranges": _to_json(calibration or {})},
+        "calibration": {"images": list(representative) if calibration else [], "ranges": _to_json(calibration or {})},
         "attempts": attempts,
         "worst_ops": dict(list(worst().items())[:_RECORDED_OPS]) if measured else {},
         "versions": {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "ai-edge-quantizer")},

@@ -18,10 +18,11 @@ def convert(model: keras.Model, contract: ModelContract) -> bytes:
     """Convert a trained model to float32 `.tflite`.
 
     The batch is fixed to 1, because with a free batch the XNNPACK delegate refuses some graphs at run time. The
-    signature `serving_default` has the input `image` (1, H, W, 3) uint8 and the contract's outputs by name.
+    signature `serving_default` has the inputs of the contract, `image` (1, H, W, 3) uint8 and where it reads metadata
+    beside it `metadata` and `metadata_known`, and the contract's outputs, all by name.
 
     Args:
-        model: functional model from uint8 pixels to a dict of named outputs.
+        model: functional model from uint8 pixels, and metadata, to a dict of named outputs.
         contract: what the model claims; checked against the model.
 
     Returns:
@@ -40,13 +41,14 @@ def convert(model: keras.Model, contract: ModelContract) -> bytes:
         )
     check_contract(model, contract)
 
-    def serve(image):
-        return model(image, training=False)
+    def serve(*inputs):
+        named = dict(zip(contract.inputs, inputs, strict=True))
+        return model(named if isinstance(model.input, dict) else named[contract.image.name], training=False)
 
-    specification = tf.TensorSpec((1, *contract.image.image_size, 3), tf.uint8, name=contract.image.name)
+    specification = [tf.TensorSpec((1, *shape), dtype, name) for name, (shape, dtype) in contract.inputs.items()]
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint(SIGNATURE, serve, input_signature=[specification])
+    archive.add_endpoint(SIGNATURE, serve, input_signature=specification)
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
@@ -69,13 +71,15 @@ def convert(model: keras.Model, contract: ModelContract) -> bytes:
 
 def check_contract(model: keras.Model, contract: ModelContract) -> None:
     """Raise `InputError` where the model's input or outputs are not what the contract says."""
-    if len(model.inputs) != 1 or not isinstance(model.output, dict):
-        raise InputError("export takes a model with one input and a dict of named outputs; build it that way.")
-    image = model.inputs[0]
-    expected = (contract.image.name, (*contract.image.image_size, 3), "uint8")
-    received = (image.name, tuple(image.shape[1:]), keras.backend.standardize_dtype(image.dtype))
-    if received != expected:
-        raise InputError(f"the model's input differs from its contract: expected {expected}, received {received}.")
+    if not isinstance(model.output, dict):
+        raise InputError("export takes a model with a dict of named outputs; build it that way.")
+    received = {
+        tensor.name: (tuple(tensor.shape[1:]), keras.backend.standardize_dtype(tensor.dtype)) for tensor in model.inputs
+    }
+    if received != contract.inputs:
+        raise InputError(
+            f"the model's inputs differ from its contract: expected {contract.inputs}, received {received}."
+        )
     recorded, computed = (contract.image.mean, contract.image.std), pixel_statistics(model)
     if recorded != ((), ()) and recorded != computed:
         raise InputError(f"the model normalises pixels by mean and deviation {computed}, its contract says {recorded}.")

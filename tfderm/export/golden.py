@@ -1,16 +1,17 @@
 """Golden vectors: rendered images with the outputs of this very `.tflite`, for clients to replay."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tfderm.clinical.pasi import SEVERITY_BANDS
-from tfderm.contract import ModelContract
+from tfderm.contract import MetadataColumn, ModelContract
 from tfderm.export.parity import ANSWER_TOLERANCE, FLOAT32_TOLERANCES
 from tfderm.files import sha256, write_json
+from tfderm.runtime.patient_data import encode
 from tfderm.runtime.predictor import LiteRTModel
 from tfderm.runtime.preprocess import load, resize
 
@@ -61,7 +62,9 @@ def write_golden(folder: Path, content: bytes, contract: ModelContract, scheme: 
         path = folder / f"{index}.png"
         Image.fromarray(golden_image(index, (round(height * tall), round(width * wide)))).save(path)
         pixels = load(path, contract.image)
-        answer, outputs = model(pixels), {}
+        known = golden_known(index, contract.metadata)
+        metadata = encode(known, contract.metadata)
+        answer, outputs = model(pixels, **metadata), {}
         jumps = _jumps(contract, answer, tolerances)
         for output in contract.outputs:
             np.save(folder / f"{index}.{output.name}.npy", answer[output.name])
@@ -75,8 +78,22 @@ def write_golden(folder: Path, content: bytes, contract: ModelContract, scheme: 
                 "input_sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),
                 "outputs": outputs,
             }
+            | ({"known": known, **{name: values.tolist() for name, values in metadata.items()}} if metadata else {})
         )
     write_json(folder / "index.json", {"synthetic": True, "images": entries})
+
+
+def golden_known(index: int, columns: Sequence[MetadataColumn]) -> dict[str, str | float]:
+    """What is known beside a golden image: everything, nothing, every second column, and what training never saw."""
+    known: dict[str, str | float] = {}
+    for place, column in enumerate(columns):
+        low, high = column.range
+        word, number = column.values and column.values[(index + place) % len(column.values)], round((low + high) / 2, 1)
+        if index == 0 or (index == 2 and place % 2 == 0):
+            known[column.name] = word or number
+        elif index == 3:
+            known[column.name] = f"not {word}" if word else high + column.std
+    return known
 
 
 def golden_image(seed: int, image_size: tuple[int, int]) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
-from tfderm.export.parity import HeldOut
+from tfderm.export.parity import HeldOut, Inputs
+from tfderm.pipeline.metadata import encoded
 from tfderm.run import Run
 
 
@@ -46,12 +47,17 @@ class RunImages:
         if limit is not None:
             chosen = _spread(chosen, limit)
         target = self.run.contract.image
+        metadata = encoded(chosen, self.run.contract.metadata)
         images = ImageStore(self.corpus, chosen, target)  # Read several times: once per attempt at quantisation.
         step = _batch_size(target.image_size)
-        starts = range(0, len(chosen), step)
+        rows = [slice(start, min(start + step, len(chosen))) for start in range(0, len(chosen), step)]
         return HeldOut(
             batches=lambda: (
-                np.stack([images[i] for i in range(start, min(start + step, len(chosen)))]) for start in starts
+                {
+                    "image": np.stack([images[i] for i in range(part.start, part.stop)]),
+                    **{name: values[part] for name, values in metadata.items()},
+                }
+                for part in rows
             ),
             y_true=true_values(chosen, self.run.recipe),
             groups=tuple(record.group or record.image for record in chosen),
@@ -66,14 +72,21 @@ class RunImages:
         """The records that `held_out` takes, in its order."""
         return [record for record in self.records if self.run.splits.get(record.image, "test") == split]
 
-    def calibration_images(self, limit: int) -> dict[str, np.ndarray]:
-        """Up to `limit` images of the training split, spread evenly over it: name -> (H, W, 3) uint8."""
-        from tfderm.pipeline import load_images
+    def calibration(self, limit: int) -> dict[str, Inputs]:
+        """Up to `limit` images of the training split, spread evenly over it, with what is known beside them.
+
+        Returns:
+            Name of the image -> inputs of the model by name, `image` (H, W, 3) uint8.
+        """
+        from tfderm.pipeline import input_batches
 
         training = [record for record in self.records if self.run.splits.get(record.image) == "train"]
         chosen = _spread(training, limit)
-        images = load_images(self.corpus, chosen, self.run.contract.image) if chosen else []
-        return {record.image: image for record, image in zip(chosen, images, strict=True)}
+        alone = input_batches(self.corpus, chosen, self.run.contract, batch_size=1)
+        return {
+            record.image: {name: values[0] for name, values in inputs.items()}
+            for record, inputs in zip(chosen, alone, strict=True)
+        }
 
 
 def _spread(records: list[Record], limit: int) -> list[Record]:

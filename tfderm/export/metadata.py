@@ -36,6 +36,12 @@ _MEANINGS = {
 }
 
 
+_METADATA_MEANINGS = {
+    "metadata": "what is known of the patient, a number per column",
+    "metadata_known": "1 where the column is known, else 0",
+}
+
+
 def pack(model: bytes, contract: ModelContract) -> bytes:
     """A `.tflite` with metadata and associated files: labels, the contract, the licence.
 
@@ -49,13 +55,13 @@ def pack(model: bytes, contract: ModelContract) -> bytes:
         Content of the new file; deterministic.
     """
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-    names = _output_names(parsed)
+    names = _signature_names(parsed, "inputs"), _signature_names(parsed, "outputs")
     for weights in parsed.buffers:
         if weights.offset > 1:  # ai-edge-quantizer may put values behind the FlatBuffer, where the archive will be.
             weights.data = np.frombuffer(model, np.uint8, weights.size, weights.offset)
             weights.offset = weights.size = 0
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(metadata_buffer(contract, names), dtype=np.uint8)
+    buffer.data = np.frombuffer(metadata_buffer(contract, *names), dtype=np.uint8)
     parsed.metadata = [entry for entry in parsed.metadata or [] if entry.name != METADATA_NAME.encode()]
     entry = schema.MetadataT()
     entry.name = METADATA_NAME
@@ -78,15 +84,15 @@ def associated_files(contract: ModelContract) -> dict[str, bytes]:
     return files
 
 
-def metadata_buffer(contract: ModelContract, output_names: Sequence[str]) -> bytes:
-    """The ModelMetadata FlatBuffer; `output_names` in the order of the file's output tensors."""
+def metadata_buffer(contract: ModelContract, input_names: Sequence[str], output_names: Sequence[str]) -> bytes:
+    """The ModelMetadata FlatBuffer; names in the order of the file's input and output tensors."""
     builder = flatbuffers.Builder(4096)
     outputs = {output.name: output for output in contract.outputs}
     subgraph = _table(
         builder,
         10,
         {
-            2: _vector(builder, [_input(builder, contract)]),
+            2: _vector(builder, [_input(builder, contract, name) for name in input_names]),
             3: _vector(builder, [_output(builder, contract, outputs[name]) for name in output_names]),
         },
     )
@@ -114,7 +120,11 @@ def metadata_buffer(contract: ModelContract, output_names: Sequence[str]) -> byt
     return bytes(builder.Output())
 
 
-def _input(builder: flatbuffers.Builder, contract: ModelContract) -> int:
+def _input(builder: flatbuffers.Builder, contract: ModelContract, name: str) -> int:
+    if name != contract.image.name:
+        columns = ", ".join(column.name for column in contract.metadata)
+        content = _table(builder, 3, {1: _table(builder, 0)}, {0: ("Uint8", _CONTENT_FEATURE)})
+        return _tensor(builder, name, f"{_METADATA_MEANINGS[name]}: {columns}; see the contract", content, {})
     height, width = contract.image.image_size
     size = _table(builder, 2, scalars={0: ("Uint32", width), 1: ("Uint32", height)})
     properties = _table(builder, 2, {1: size}, {0: ("Int8", _COLOR_RGB)})
@@ -179,10 +189,10 @@ def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
     return builder.CreateNumpyVector(np.asarray(values, dtype=np.float32))
 
 
-def _output_names(model: schema.ModelT) -> list[str]:
-    """Signature names of the main subgraph's output tensors, in their order."""
-    names = {entry.tensorIndex: entry.name.decode() for entry in model.signatureDefs[0].outputs}
-    return [names[index] for index in model.subgraphs[0].outputs]
+def _signature_names(model: schema.ModelT, side: str) -> list[str]:
+    """Signature names of the main subgraph's "inputs" or "outputs", in the order of their tensors."""
+    names = {entry.tensorIndex: entry.name.decode() for entry in getattr(model.signatureDefs[0], side)}
+    return [names[index] for index in getattr(model.subgraphs[0], side)]
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

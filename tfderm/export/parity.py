@@ -20,6 +20,7 @@ from tfderm.metrics import (
     paired_difference,
 )
 from tfderm.metrics.conformal import BANDS, predicted_bands
+from tfderm.models import predict
 from tfderm.runtime.predictor import LiteRTModel
 
 FLOAT32_TOLERANCES = {
@@ -62,6 +63,7 @@ MAP_THRESHOLD = 0.3
 MAP_OVERLAP = 0.95
 MAP_STEP = 1 - MAP_OVERLAP  # A cell that crosses the threshold by no more is no difference: its map may be one cell.
 
+Inputs = Mapping[str, np.ndarray]
 Outputs = Mapping[str, np.ndarray]
 
 
@@ -70,7 +72,7 @@ class HeldOut:
     """Images that the model was not trained on, with their truth.
 
     Args:
-        batches: called for each pass; yields (b, H, W, 3) uint8 at the model's size.
+        batches: called for each pass; yields the model's inputs by name, `image` (b, H, W, 3) uint8 at its size.
         y_true: (N,) scores, or classes as integers; (N, num_labels), 1 for the labels that an image shows, where it may
             show several.
         groups: (N,) patient or lesion.
@@ -79,7 +81,7 @@ class HeldOut:
         synthetic: whether the images were rendered.
     """
 
-    batches: Callable[[], Iterable[np.ndarray]]
+    batches: Callable[[], Iterable[Inputs]]
     y_true: np.ndarray
     groups: tuple[str, ...]
     lesions: np.ndarray
@@ -87,23 +89,23 @@ class HeldOut:
     synthetic: bool = False
 
 
-def keras_outputs(model: keras.Model, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+def keras_outputs(model: keras.Model, batches: Iterable[Inputs]) -> dict[str, np.ndarray]:
     """Outputs of the Keras model but for `FOLLOWING`, (N, ...) float32 by name."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in model.output if name not in FOLLOWING}
-    for images in batches:
-        answer = model.predict_on_batch(images)
+    for inputs in batches:
+        answer = predict(model, inputs)
         for name in rows:
             rows[name].append(np.asarray(answer[name], dtype=np.float32))
     return {name: np.concatenate(values) for name, values in rows.items()}
 
 
-def litert_outputs(content: bytes, contract: ModelContract, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+def litert_outputs(content: bytes, contract: ModelContract, batches: Iterable[Inputs]) -> dict[str, np.ndarray]:
     """Outputs of a `.tflite` but for `FOLLOWING`, (N, ...) float32 by name."""
     model = LiteRTModel(content, contract, num_threads=2)
     rows: dict[str, list[np.ndarray]] = {o.name: [] for o in contract.outputs if o.kind not in FOLLOWING}
-    for images in batches:
-        for image in images:
-            answer = model(image)
+    for inputs in batches:
+        for one in zip(*inputs.values(), strict=True):
+            answer = model(**dict(zip(inputs, one, strict=True)))
             for name in rows:
                 rows[name].append(answer[name])
     return {name: np.stack(values) for name, values in rows.items()}

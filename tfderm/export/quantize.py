@@ -38,6 +38,7 @@ _GATHERS = {"GATHER", "GATHER_ND"}
 _ON_PIXELS = {"REVERSE_V2", "CONCATENATION", "CAST", "MUL", "ADD", "SUB", "DIV"}  # mirrored and normalised
 
 Calibration = Mapping[str, Any]
+Inputs = Mapping[str, np.ndarray]
 
 
 def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -81,7 +82,7 @@ def _scope(name: str) -> str:
     return f"^{re.escape(name)};"
 
 
-def calibrate(float_model: bytes, images: Iterable[np.ndarray], num_threads: int = 2) -> Calibration:
+def calibrate(float_model: bytes, samples: Iterable[Inputs], num_threads: int = 2) -> Calibration:
     """Smallest and largest value of every tensor over representative images.
 
     ai-edge-quantizer's own default is a moving average that gives the first image most of the weight; a long-tailed
@@ -89,7 +90,7 @@ def calibrate(float_model: bytes, images: Iterable[np.ndarray], num_threads: int
 
     Args:
         float_model: content of the float32 `.tflite`.
-        images: at least one (H, W, 3) uint8 RGB at the model's size.
+        samples: at least one, inputs of the model by name without the batch axis.
         num_threads: of LiteRT.
 
     Returns:
@@ -98,7 +99,7 @@ def calibrate(float_model: bytes, images: Iterable[np.ndarray], num_threads: int
     Raises:
         InputError: no images.
     """
-    inputs = [{"image": np.ascontiguousarray(image)[None]} for image in images]
+    inputs = [_batch_of_one(sample) for sample in samples]
     if not inputs:
         raise InputError(
             "static int8 needs representative images and received none: "
@@ -206,16 +207,32 @@ def answer_ops(graph: Graph, answers: Sequence[str]) -> list[str]:
     return [_name(graph, op) for op in graph.ops if op in computing]
 
 
+def metadata_ops(graph: Graph) -> list[str]:
+    """Operators that depend on metadata and not on the image, by their output's name: an age and the position of a word
+    are in one tensor, whose steps in eight bits would be larger than one. They hold hardly any arithmetic.
+    """
+    known = {tensor for tensor in graph.inputs if graph.tensors[tensor].dtype == "float32"}
+    found = []
+    for op in graph.ops:
+        inputs = graph.variable_inputs(op)
+        if inputs and set(inputs) <= known:
+            found.append(_name(graph, op))
+            known.update(op.outputs)
+    return found
+
+
 def precise_ops(graph: Graph, answers: Sequence[str] = ()) -> list[str]:
-    """Operators that stay in float in every quantised scheme: `answer_ops`, `class_activation_ops`, `sampling_ops`."""
-    return list(dict.fromkeys([*answer_ops(graph, answers), *class_activation_ops(graph), *sampling_ops(graph)]))
+    """Operators that stay in float in every quantised scheme: `answer_ops`, `class_activation_ops`, `sampling_ops`,
+    `metadata_ops`."""
+    found = (answer_ops(graph, answers), class_activation_ops(graph), sampling_ops(graph), metadata_ops(graph))
+    return list(dict.fromkeys(name for names in found for name in names))
 
 
 def op_sensitivities(
     float_model: bytes,
     scheme: str,
     calibration: Calibration | None,
-    images: Iterable[np.ndarray],
+    samples: Iterable[Inputs],
     answers: Sequence[str] = (),
 ) -> dict[str, float]:
     """How much each operator hurts the outputs when it alone is quantised, worst first.
@@ -228,7 +245,7 @@ def op_sensitivities(
         float_model: content of the float32 `.tflite`.
         scheme: whose arithmetic is tried.
         calibration: of static schemes.
-        images: (H, W, 3) uint8; a few are enough.
+        samples: as `calibrate` takes them; a few are enough.
         answers: outputs that do not count, because they jump; `precise_ops` are left out.
 
     Returns:
@@ -236,8 +253,8 @@ def op_sensitivities(
         model's outputs). Left out are operators whose quantisation changes nothing, and those at an output that is
         also read inside the graph: ai-edge-quantizer 0.10 loses that output's signature when it splits the tensor.
     """
-    images = list(images)
-    reference = _run(float_model, images)
+    samples = list(samples)
+    reference = _run(float_model, samples)
     graph = Graph.read(float_model)
     errors = {}
     precise = set(precise_ops(graph, answers))
@@ -250,7 +267,7 @@ def op_sensitivities(
         if precise.intersection(names):
             continue
         alone = quantize(float_model, build_recipe(scheme, only=names), calibration)
-        outputs = _run(alone, images)
+        outputs = _run(alone, samples)
         error = float(np.mean([_relative_error(outputs[name], reference[name]) for name in judged]))
         if error > 0:
             errors |= dict.fromkeys(names, error)
@@ -266,9 +283,13 @@ def _sharing_weights(graph: Graph) -> list[list[Op]]:
     return list(sets.values())
 
 
-def _run(content: bytes, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def _batch_of_one(sample: Inputs) -> Inputs:
+    return {name: np.ascontiguousarray(values)[None] for name, values in sample.items()}
+
+
+def _run(content: bytes, samples: Sequence[Inputs]) -> dict[str, np.ndarray]:
     runner = Interpreter(model_content=content, num_threads=2).get_signature_runner(SIGNATURE)
-    rows = [runner(image=image[None]) for image in images]
+    rows = [runner(**_batch_of_one(sample)) for sample in samples]
     return {name: np.stack([row[name] for row in rows]).astype(np.float64) for name in rows[0]}
 
 

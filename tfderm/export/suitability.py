@@ -14,6 +14,7 @@ from tfderm.export.held_out import RunImages
 from tfderm.export.parity import HeldOut, keras_outputs
 from tfderm.layers import FeatureDistance, OutsideLimits, PhotographMeasures
 from tfderm.metrics import PrincipalSubspace, conformal_quantile
+from tfderm.models.normalization import image_of
 
 MAX_TRAINING_IMAGES = 2000
 """Training images that the usual look of an image is learned from; more change it little."""
@@ -91,7 +92,7 @@ def measured_suitability(model: keras.Model, images: RunImages) -> Measured | No
 
 def with_measures(model: keras.Model) -> keras.Model:
     """`model` with what the checks measure, (B, 1) each, and `features`, (B, D), what its last layers read."""
-    outputs = {**model.output, **PhotographMeasures(name="measures")(model.input), "features": last_features(model)}
+    outputs = {**model.output, **PhotographMeasures(name="measures")(image_of(model)), "features": last_features(model)}
     return keras.Model(model.input, outputs)
 
 
@@ -160,7 +161,7 @@ def measure_suitability(
 def unsuitable(model: keras.Model, checks: Sequence[dict[str, Any]], subspace: PrincipalSubspace) -> keras.KerasTensor:
     """(B, number of checks): 1.0 where a check of `measure_suitability` turns `model`'s image away."""
     distance = FeatureDistance(len(subspace.components), name=_UNFAMILIAR)
-    values = {**PhotographMeasures(name="measures")(model.input), _UNFAMILIAR: distance(last_features(model))}
+    values = {**PhotographMeasures(name="measures")(image_of(model)), _UNFAMILIAR: distance(last_features(model))}
     distance.set_weights([subspace.mean, subspace.components, np.float32(subspace.spread)])
     layer = OutsideLimits([check["limit"] for check in checks], [check["side"] for check in checks], name="unsuitable")
     return layer([values[check["name"]] for check in checks])

@@ -3,6 +3,9 @@
 from tfderm.layers.colour_histogram import ColourHistogram
 from tfderm.layers.feature_distance import FeatureDistance
 from tfderm.layers.labels_present import LabelsPresent
+from tfderm.layers.metadata_concatenation import MetadataConcatenation
+from tfderm.layers.metadata_encoding import MetadataEncoding
+from tfderm.layers.metadata_gate import MetadataGate
 from tfderm.layers.mirrored_views import AverageOverViews, MirroredViews
 from tfderm.layers.outside_limits import OutsideLimits
 from tfderm.layers.photograph_measures import PhotographMeasures
@@ -18,6 +21,9 @@ __all__ = [
     "ColourHistogram",
     "FeatureDistance",
     "LabelsPresent",
+    "MetadataConcatenation",
+    "MetadataEncoding",
+    "MetadataGate",
     "MirroredViews",
     "OutsideLimits",
     "PhotographMeasures",

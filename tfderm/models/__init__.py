@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tfderm.errors import InputError
 from tfderm.models.backbones import ARCHITECTURES
@@ -38,6 +40,7 @@ class System:
 SYSTEMS = {
     "cnd": System("tfderm.models.cnd", 1_172_675, 442_968_864, (200, 200), "cnd"),
     "faster_rcnn": System("tfderm.models.faster_rcnn", 7_071_684, None, (400, 512), "lesion_detector"),
+    "metanet": System("tfderm.models.metanet", 26_086_184, 4_089_711_104, (224, 224), "metanet"),
     "psenet": System("tfderm.models.psenet", 2_724_038, 20_904_088_084, (800, 1024), "psenet"),
     "psenet_classifier": System(
         "tfderm.models.psenet_classifier", 2_326_322, 14_398_390_784, (800, 1024), "psenet:pretraining"
@@ -82,7 +85,7 @@ def create_model(name: str, **options):
 
 def takes_weights(name: str) -> bool:
     """Whether a model starts from published weights where it is told to, with their own mean and deviation."""
-    return name in ARCHITECTURES or name == "severity_regressor"
+    return name in ARCHITECTURES or name in ("metanet", "severity_regressor")
 
 
 def load(path: Path | str):
@@ -107,3 +110,8 @@ def load(path: Path | str):
             f"{path} cannot be loaded by Keras {keras.__version__}: {reason} "
             "It is damaged or of another version; train it again or use the release that wrote it."
         ) from None
+
+
+def predict(model, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of a model in use, arrays by name, for one batch of its inputs, likewise."""
+    return model.predict_on_batch(inputs if isinstance(model.input, dict) else inputs["image"])

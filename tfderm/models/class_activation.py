@@ -10,6 +10,7 @@ from keras import ops
 from tfderm.errors import InputError
 from tfderm.layers import AverageOverViews, PlacedOnImage
 from tfderm.layers.mirrored_views import average_upright
+from tfderm.models.normalization import image_of
 
 CLASS_ACTIVATION_MAP = "class_activation_map"
 """Name of the output, and its kind in a contract."""
@@ -79,7 +80,7 @@ def _onto_image(activation, model):
     size = [
         round(cells * side / area)
         for cells, side, area in zip(
-            activation.shape[1:3], model.input.shape[1:3], model.output["area_of_interest"].shape[1:3], strict=True
+            activation.shape[1:3], image_of(model).shape[1:3], model.output["area_of_interest"].shape[1:3], strict=True
         )
     ]
     return PlacedOnImage(size, name="placed_on_image")(activation, model.output["transform"])

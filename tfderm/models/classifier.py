@@ -46,6 +46,18 @@ def classifier(
         InputError: there is no such network or activation; it has fewer stages than shall be frozen; the images are too
             small for it; the weights cannot be read or do not fit.
     """
+    model, maps = assemble(
+        backbone, image_size, num_classes, activation, frozen_stages, weights, weight_decay, mean, std
+    )
+    if features_only:
+        strides = architecture(backbone).strides
+        outputs = {f"features_{stride}": tensor for stride, tensor in zip(strides, maps, strict=True)}
+        return keras.Model(model.input, outputs, name=backbone)
+    return model
+
+
+def assemble(backbone, image_size, num_classes, activation, frozen_stages, weights, weight_decay, mean, std):
+    """The functional model of `classifier`, whose arguments these are, and its feature maps, the finest first."""
     network = architecture(backbone)
     found = read_weights(weights, network).adapted(network) if weights else None
     num_classes = num_classes or (found and found.num_classes(network.last)) or 1000
@@ -67,15 +79,16 @@ def classifier(
         raise InputError(
             f"{backbone} cannot take images of {image.shape[1]}x{image.shape[2]} pixels: {reason}"
         ) from None
-    answer = keras.layers.Softmax if activation == "softmax" else partial(keras.layers.Activation, "sigmoid")
-    probabilities = answer(dtype=keras.config.floatx(), name="probabilities")(logits)
-    model = keras.Model(image, {"probabilities": probabilities}, name=backbone)
+    model = keras.Model(image, {"probabilities": probabilities_of(logits, activation)}, name=backbone)
     if found:
         load_weights(model, found, network.last)
     if frozen_stages:
         for layer in keras.Model(image, maps[frozen_stages - 1]).layers:
             layer.trainable = False
-    if features_only:
-        outputs = {f"features_{stride}": tensor for stride, tensor in zip(network.strides, maps, strict=True)}
-        return keras.Model(image, outputs, name=backbone)
-    return model
+    return model, maps
+
+
+def probabilities_of(logits, activation):
+    """The layer `probabilities` on logits: a softmax or sigmoid in float32, whatever the network computes in."""
+    answer = keras.layers.Softmax if activation == "softmax" else partial(keras.layers.Activation, "sigmoid")
+    return answer(dtype=keras.config.floatx(), name="probabilities")(logits)

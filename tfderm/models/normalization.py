@@ -14,6 +14,11 @@ def image_input(image_size):
     return keras.Input((*image_size, 3), dtype="uint8", name="image")
 
 
+def image_of(model):
+    """The input `image` of a model that may read metadata beside it."""
+    return next(tensor for tensor in model.inputs if tensor.name == "image")
+
+
 def normalize(image, mean=IMAGENET_MEAN, std=IMAGENET_STD):
     """(image / 255 - mean) / std per channel, as float."""
     return keras.layers.Rescaling(

@@ -41,7 +41,7 @@ class AuxiliaryTarget:
     def _class(self, text: str | None) -> int:
         if self.values:
             return self.values.index(text) if text in self.values else UNKNOWN
-        number = _number(text)
+        number = number_of(text)
         return UNKNOWN if number is None else int(np.searchsorted(self.edges, number, side="right"))
 
 
@@ -58,7 +58,7 @@ def auxiliary_targets(records: Sequence[Record], columns: Sequence[str]) -> list
     targets = []
     for column in columns:
         known = [record.metadata[column] for record in records if column in record.metadata]
-        numbers = [_number(text) for text in known]
+        numbers = [number_of(text) for text in known]
         if known and None not in numbers:
             inner = np.quantile(numbers, np.arange(1, _RANGES) / _RANGES)
             target = AuxiliaryTarget(column, edges=tuple(float(edge) for edge in np.unique(inner)))
@@ -69,7 +69,8 @@ def auxiliary_targets(records: Sequence[Record], columns: Sequence[str]) -> list
     return targets
 
 
-def _number(text: str | None) -> float | None:
+def number_of(text: str | None) -> float | None:
+    """The finite number that a text is; None where it is none."""
     try:
         number = float(text)
     except (TypeError, ValueError):

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 
-from tfderm.contract import ImageInput
+from tfderm.contract import ImageInput, ModelContract
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.pipeline.metadata import encoded
 from tfderm.runtime import preprocess
 
 _THREADS = 4
@@ -58,6 +59,30 @@ def image_batches(
 
         for start in range(0, len(records), batch_size):
             yield np.stack(list(pool.map(read, records[start : start + batch_size])))
+
+
+def input_batches(
+    corpus: Corpus,
+    records: Sequence[Record],
+    contract: ModelContract,
+    batch_size: int = 16,
+    withheld: np.ndarray | None = None,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the inputs of a model by name, in the order of `records`: the images, and what is known beside them.
+
+    Args:
+        corpus: where the files lie.
+        records: photographs.
+        contract: of the model.
+        batch_size: of all but the last.
+        withheld: (N, number of columns) bool, metadata that the model shall do without; None for none.
+    """
+    metadata = encoded(records, contract.metadata)
+    if metadata and withheld is not None:
+        metadata["metadata_known"] = metadata["metadata_known"] * ~withheld
+    for index, images in enumerate(image_batches(corpus, records, contract.image, batch_size)):
+        rows = slice(index * batch_size, index * batch_size + len(images))
+        yield {contract.image.name: images, **{name: values[rows] for name, values in metadata.items()}}
 
 
 def load_images(corpus: Corpus, records: Sequence[Record], target: ImageInput) -> np.ndarray:

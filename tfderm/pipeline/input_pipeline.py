@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfderm.contract import MetadataColumn
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import component_grades, true_values
 from tfderm.pipeline.augment import augment
@@ -12,6 +13,7 @@ from tfderm.pipeline.batch_order import batch_order
 from tfderm.pipeline.detection_targets import padded_boxes
 from tfderm.pipeline.images import ImageStore
 from tfderm.pipeline.location_maps import location_maps
+from tfderm.pipeline.metadata import encoded
 from tfderm.recipe import Augmentation, Recipe
 
 _WEIGHT = "weight of "  # begins the names of weights among the arrays of a batch
@@ -29,9 +31,11 @@ class InputPipeline:
         components: severity components the model predicts; empty for none.
         auxiliary: columns of the metadata that the model learns beside the class.
         answers: outputs of a classifier that learn the class.
+        metadata: columns that the model reads beside the image; empty for none.
 
     Batches are `(image, targets, weights)` as `keras.Model.fit` takes them, or `(image, targets)`. Image is
-    (B, height, width, 3) uint8; targets and weights have the names of the model's outputs:
+    (B, height, width, 3) uint8, or, with metadata, the inputs by name; in training some of the metadata is withheld
+    (`Recipe.metadata_dropout`). Targets and weights have the names of the model's outputs:
 
     - severity (B, 1), and location_map_S (B, H/S, W/S, 1), -1 where nobody annotated boxes;
     - a component's grade (B, 1), -1 where nobody gave one;
@@ -52,12 +56,14 @@ class InputPipeline:
         components: Sequence[str] = (),
         auxiliary: Sequence[AuxiliaryTarget] = (),
         answers: Sequence[str] = ("probabilities",),
+        metadata: Sequence[MetadataColumn] = (),
     ):
         self.records = list(records)
         self.recipe = recipe
         self.strides = tuple(strides)
         self.training = training
         self._images = ImageStore(corpus, self.records, recipe.image)
+        self._metadata = encoded(self.records, metadata)
         self._boxes = [scaled_boxes(record, recipe.image_size) for record in self.records]
         if recipe.classes:
             classes = true_values(self.records, recipe)
@@ -107,7 +113,8 @@ class InputPipeline:
             for array, spec in zip(arrays, specs.values(), strict=True):
                 array.set_shape(spec.shape)
             named = dict(zip(specs, arrays, strict=True))
-            image = named.pop("image")
+            inputs = {name: named.pop(name) for name in ("image", *self._metadata)}
+            image = inputs if self._metadata else inputs["image"]
             weights = {name: named.pop(_WEIGHT + name) for name in list(named) if _WEIGHT + name in named}
             return (image, named, weights) if weights else (image, named)
 
@@ -128,11 +135,23 @@ class InputPipeline:
             boxes.append((self._boxes[position][0], moved))
         if self.recipe.classes:
             answers = (*self._classes.values(), *self._weights.values())
-            return [np.stack(images), *(values[positions] for values in answers)]
+            metadata = self._known_metadata(positions, epoch, step)
+            return [np.stack(images), *metadata, *(values[positions] for values in answers)]
         if self.recipe.task == "detection":
             return [np.stack(images), *padded_boxes([moved for _, moved in boxes], self._max_boxes)]
         scores = [values[positions, None] for values in (self._severity, *self._grades.values())]
         return [np.stack(images), *self._location_targets(boxes), *scores]
+
+    def _known_metadata(self, positions: np.ndarray, epoch: int, step: int) -> list[np.ndarray]:
+        """The metadata inputs of one step, less what training withholds."""
+        if not self._metadata:
+            return []
+        values, known = (array[positions] for array in self._metadata.values())
+        if self.training:
+            share = self.recipe.metadata_dropout
+            rng = np.random.default_rng([self.recipe.seed, epoch, step, len(positions)])
+            known = known * (rng.random((len(known), 1)) >= share) * (rng.random(known.shape) >= share)
+        return [values, known.astype(np.float32)]
 
     def _location_targets(self, boxes) -> list[np.ndarray]:
         maps = [location_maps(box, self.recipe.image_size, self.strides) for _, box in boxes]
@@ -147,6 +166,7 @@ class InputPipeline:
 
         height, width = self.recipe.image_size
         specs = {"image": tf.TensorSpec((None, height, width, 3), tf.uint8)}
+        specs |= {name: tf.TensorSpec((None, values.shape[1]), tf.float32) for name, values in self._metadata.items()}
         if self.recipe.classes:
             classes = {
                 name: tf.TensorSpec((None, *values.shape[1:]), values.dtype) for name, values in self._classes.items()

@@ -2,7 +2,8 @@
 
 One whose tables can be reproduced has `TABLES`, title -> method -> variant ("" for the recipe itself); `EFFECTS`, a
 change of method -> the variants with it and without it; `quick`, which makes a row's recipe small; and where the paper
-prints them, `PHOTOGRAPHS`, class -> images for training, validation and test, and `CONFUSION`, class -> class -> share.
+prints them, `PHOTOGRAPHS`, class -> images for training, validation and test, `CONFUSION`, class -> class -> share,
+`BACKBONES`, network -> mean class recall of every method, and `RECALLS`, class -> recall of every method.
 """
 
 import importlib
@@ -65,13 +66,14 @@ def get_effects(name: str) -> dict[str, tuple[str, str]]:
 
 
 def get_printed(name: str) -> dict[str, dict]:
-    """What the paper prints beside its results: `photographs` and `confusion`, each empty where it does not.
+    """What the paper prints beside its results: `photographs`, `confusion`, `backbones` and `recalls`, each empty where
+    it does not.
 
     Raises:
         InputError: the recipe is unknown or has no tables.
     """
     module = _module_with_tables(name)
-    return {key: getattr(module, key.upper(), {}) for key in ("photographs", "confusion")}
+    return {key: getattr(module, key.upper(), {}) for key in ("photographs", "confusion", "backbones", "recalls")}
 
 
 def _module_with_tables(name: str):

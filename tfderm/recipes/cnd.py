@@ -16,6 +16,7 @@ learning_rate=2e-3` starts afresh. `--set precision=mixed_bfloat16` is faster on
 
 from dataclasses import replace
 
+from tfderm.clinical.taxonomy import SPEAKS_FOR
 from tfderm.recipe import Augmentation, Recipe
 
 _STRUCTURES = (
@@ -138,13 +139,6 @@ EFFECTS = {
     "other skin images first": ("inception_v3_two_stage", "inception_v3"),
 }
 
-# What a drawn structure speaks for (Kittler et al.); the other structures speak for nothing.
-_DRAWN = {
-    "network": "nv", "globules": "nv", "parallel_lines": "nv",
-    "milia_like_cysts": "bkl", "comedo_like_openings": "bkl", "cerebriform": "bkl",
-    "negative_network": "mel", "radial_streaks": "mel", "veil": "mel", "peppering": "mel",
-}  # fmt: skip
-
 
 def quick(recipe: Recipe, data: str | None) -> Recipe:
     """Few pixels, images an epoch and folds; what begins from ImageNet begins from drawn lesions instead.
@@ -161,8 +155,8 @@ def quick(recipe: Recipe, data: str | None) -> Recipe:
         batches=0 if recipe.class_balance else 225,
         patience=min(recipe.patience, 3),
         data="synthetic:dermoscopy:5000",
-        label_aliases={**recipe.label_aliases, **_DRAWN},
-        ignored_labels=(*recipe.ignored_labels, "none", *(name for name in _STRUCTURES if name not in _DRAWN)),
+        label_aliases={**recipe.label_aliases, **SPEAKS_FOR},
+        ignored_labels=(*recipe.ignored_labels, "none", *(name for name in _STRUCTURES if name not in SPEAKS_FOR)),
     )
     if recipe.model == "cnd":
         first = replace(_PRETRAINING, image_size=small.image_size, data="synthetic:dermoscopy:5000")

@@ -16,6 +16,7 @@ from tfderm.errors import InputError
 from tfderm.files import write_json
 from tfderm.runtime.bundle import Bundle, write_manifest
 from tfderm.runtime.graph import Graph, Op
+from tfderm.runtime.patient_data import encode
 from tfderm.runtime.predictor import LiteRTModel
 from tfderm.runtime.preprocess import decode, fit
 
@@ -34,8 +35,8 @@ from ai_edge_litert.interpreter import Interpreter
 before = peak()
 interpreter = Interpreter(model_path=sys.argv[1], num_threads=int(sys.argv[2]))
 runner = interpreter.get_signature_runner("serving_default")
-(name, detail), = runner.get_input_details().items()
-runner(**{name: np.zeros(detail["shape"], detail["dtype"])})
+details = runner.get_input_details()
+runner(**{name: np.zeros(detail["shape"], detail["dtype"]) for name, detail in details.items()})
 print(json.dumps([before, peak()]))
 """
 
@@ -92,13 +93,13 @@ def latency(bundle: Bundle, threads: int, warmup: int, runs: int) -> dict[str, A
     """Median, 90th percentile and minimum of single invocations, milliseconds."""
     model = LiteRTModel(bundle.model_path.read_bytes(), bundle.contract, threads)
     image = decode(bundle.path / "golden" / bundle.golden["images"][0]["image"])
-    pixels = fit(image, bundle.contract.image)
+    inputs = {bundle.contract.image.name: fit(image, bundle.contract.image), **encode({}, bundle.contract.metadata)}
     for _ in range(warmup):
-        model(pixels)
+        model(**inputs)
     times = []
     for _ in range(runs):
         start = time.perf_counter()
-        model(pixels)
+        model(**inputs)
         times.append((time.perf_counter() - start) * 1000)
     median, p90 = np.percentile(times, [50, 90])
     return {

@@ -11,6 +11,7 @@ from tfderm.clinical.taxonomy import URGENCIES
 from tfderm.contract import ModelContract
 from tfderm.errors import InputError
 from tfderm.runtime.bundle import Bundle, load_bundle
+from tfderm.runtime.patient_data import encode
 from tfderm.runtime.preprocess import fit
 
 SIGNATURE = "serving_default"
@@ -35,26 +36,36 @@ class LiteRTModel:
         except ValueError as error:
             raise InputError(f"model.tflite cannot be loaded: {str(error).splitlines()[0]}; export it again.") from None
         names = self.interpreter.get_signature_list().get(SIGNATURE, {"inputs": [], "outputs": []})
-        expected = ([contract.image.name], sorted(output.name for output in contract.outputs))
-        received = (list(names["inputs"]), sorted(names["outputs"]))
+        expected = (sorted(contract.inputs), sorted(output.name for output in contract.outputs))
+        received = (sorted(names["inputs"]), sorted(names["outputs"]))
         if received != expected:
             raise InputError(f"model.tflite has the signature {received}, its contract says {expected}; export again.")
         self._run = self.interpreter.get_signature_runner(SIGNATURE)
         self._details = self._run.get_output_details()
 
-    def __call__(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, image: np.ndarray, **metadata: np.ndarray) -> dict[str, np.ndarray]:
         """Run one image.
 
         Args:
-            pixels: (H, W, 3) uint8 RGB, exactly at the contract's size.
+            image: (H, W, 3) uint8 RGB, exactly at the contract's size.
+            **metadata: the other inputs of the contract, as `tfderm.runtime.patient_data.encode` gives them.
 
         Returns:
             Output name -> float32 without the batch axis, dequantised where the file has integers, not clipped.
         """
-        expected = (*self.contract.image.image_size, 3)
-        if pixels.shape != expected or pixels.dtype != np.uint8:
-            raise InputError(f"image: expected uint8 {expected}, received {pixels.dtype} {pixels.shape}; resize it.")
-        outputs = self._run(**{self.contract.image.name: np.ascontiguousarray(pixels)[None]})
+        inputs = {self.contract.image.name: image, **metadata}
+        if inputs.keys() != self.contract.inputs.keys():
+            raise InputError(
+                f"the model has the inputs {', '.join(self.contract.inputs)}; received {', '.join(inputs)}."
+            )
+        for name, (shape, dtype) in self.contract.inputs.items():
+            received = inputs[name]
+            if received.shape != shape or received.dtype != dtype:
+                remedy = "resize it" if name == self.contract.image.name else "encode it by the contract"
+                raise InputError(
+                    f"{name}: expected {dtype} {shape}, received {received.dtype} {received.shape}; {remedy}."
+                )
+        outputs = self._run(**{name: np.ascontiguousarray(values)[None] for name, values in inputs.items()})
         return {output.name: self._dequantise(output.name, outputs[output.name][0]) for output in self.contract.outputs}
 
     def _dequantise(self, name: str, values: np.ndarray) -> np.ndarray:
@@ -83,16 +94,24 @@ class Predictor:
         self.contract = self.bundle.contract
         self.model = LiteRTModel(self.bundle.model_path.read_bytes(), self.contract, num_threads)
 
-    def predict(self, image: np.ndarray) -> dict[str, np.ndarray]:
+    def predict(self, image: np.ndarray, known: Mapping[str, str | float] | None = None) -> dict[str, np.ndarray]:
         """Resize by the contract and run: output name -> float32 without the batch axis, not clipped.
 
         Args:
             image: (height, width, 3) uint8 RGB of any size, upright.
-        """
-        return self.model(fit(image, self.contract.image))
+            known: of the patient, by the names of the contract's metadata columns; what is absent is unknown.
 
-    def answer(self, image: np.ndarray) -> dict[str, Any]:
+        Raises:
+            InputError: a column of numbers has something else.
+        """
+        return self.model(fit(image, self.contract.image), **encode(known or {}, self.contract.metadata))
+
+    def answer(self, image: np.ndarray, known: Mapping[str, str | float] | None = None) -> dict[str, Any]:
         """What a person is shown: values clipped to the contract's ranges, JSON-ready, without location maps.
+
+        Args:
+            image: as `predict`.
+            known: likewise.
 
         Returns:
             Severity: {"severity", "unit", "band"}, and where the model has one {"interval": [low, high],
@@ -104,7 +123,7 @@ class Predictor:
             Several labels: {"labels": those that it shows, "names": label -> words, "probabilities"}, the "urgency" and
             "advice" of the most urgent of them, and where the model has it "unsuitable".
         """
-        return interpret(self.contract, self.predict(image))
+        return interpret(self.contract, self.predict(image, known))
 
 
 def interpret(contract: ModelContract, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:

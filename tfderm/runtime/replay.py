@@ -7,6 +7,7 @@ import numpy as np
 
 from tfderm.errors import InputError
 from tfderm.runtime.bundle import Bundle
+from tfderm.runtime.patient_data import encode
 from tfderm.runtime.predictor import LiteRTModel
 from tfderm.runtime.preprocess import load
 
@@ -16,7 +17,8 @@ def replay_golden(bundle: Bundle, num_threads: int = 1) -> list[dict[str, Any]]:
 
     Returns:
         One check per image and output, as in parity.json, the value being the largest absolute difference; and one per
-        image for the resize, whose value is 0 where the pixels are those that were recorded, else 1.
+        image for the resize, and for each metadata input, whose value is 0 where the numbers are those that were
+        recorded, else 1.
 
     Raises:
         InputError: the golden vectors are damaged or there are none.
@@ -29,7 +31,11 @@ def replay_golden(bundle: Bundle, num_threads: int = 1) -> list[dict[str, Any]]:
             pixels = load(folder / entry["image"], bundle.contract.image)
             same = hashlib.sha256(pixels.tobytes()).hexdigest() == entry["input_sha256"]
             checks.append(_check(f"golden {entry['image']} resized pixels", float(not same), 0.0))
-            outputs = model(pixels)
+            metadata = encode(entry.get("known", {}), bundle.contract.metadata)
+            for name, values in metadata.items():
+                same = values.tolist() == entry[name]
+                checks.append(_check(f"golden {entry['image']} {name}", float(not same), 0.0))
+            outputs = model(pixels, **metadata)
             for name, expected in entry["outputs"].items():
                 values = np.load(folder / expected["file"], allow_pickle=False)
                 difference = _difference(values, outputs[name])

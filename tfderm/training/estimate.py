@@ -7,10 +7,11 @@ import keras
 
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.pipeline.input_pipeline import InputPipeline
+from tfderm.pipeline.metadata import metadata_columns
 from tfderm.recipe import Recipe
 from tfderm.training.fit import create_variables
+from tfderm.training.network import build_model, component_names, map_strides
 from tfderm.training.objective import compile_model, taught_classes, trained_model
-from tfderm.training.train import build_model, component_names, map_strides
 
 
 def training_seconds(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) -> float:
@@ -25,12 +26,15 @@ def training_seconds(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) 
     images = recipe.images_per_class * len(recipe.labels) or int(len(records) * share)
     steps = max(1, images // recipe.batch_size)
     keras.utils.clear_session()
-    model = build_model(recipe, recipe.precision)
+    metadata = metadata_columns(records, recipe.metadata)
+    model = build_model(recipe, recipe.precision, metadata=metadata)
     learner = trained_model(model, recipe)
     compile_model(learner, recipe, steps)
     batch_records = records[: recipe.batch_size]
     strides, components, answers = map_strides(model), component_names(model), taught_classes(model)
-    pipeline = InputPipeline(corpus, batch_records, recipe, strides, True, components, answers=answers)
+    pipeline = InputPipeline(
+        corpus, batch_records, recipe, strides, True, components, answers=answers, metadata=metadata
+    )
     create_variables(learner, pipeline)
     batch = next(iter(pipeline.dataset()))
     learner.train_on_batch(*batch)

@@ -14,22 +14,28 @@ import numpy as np
 
 import tfderm
 from tfderm import datasets, models
-from tfderm.clinical.pasi import COMPONENT_LIMITS
-from tfderm.clinical.taxonomy import condition
-from tfderm.contract import ImageInput, ModelContract, Output
+from tfderm.contract import ImageInput, MetadataColumn
 from tfderm.datasets import blind
 from tfderm.datasets.corpus import Corpus, Record
+from tfderm.datasets.leaks import refuse_telling
 from tfderm.datasets.selection import component_grades
 from tfderm.errors import InputError
 from tfderm.files import atomic_path, cache, locked, write_csv, write_json
-from tfderm.models.normalization import pixel_statistics
 from tfderm.pipeline.auxiliary import AuxiliaryTarget, auxiliary_targets
 from tfderm.pipeline.input_pipeline import InputPipeline
+from tfderm.pipeline.metadata import metadata_columns
 from tfderm.pipeline.splits import check_splits, check_unseen, growth, known_splits, make_splits, write_splits
 from tfderm.recipe import Recipe
 from tfderm.run import Run
 from tfderm.training.environment import describe_environment
 from tfderm.training.fit import fit
+from tfderm.training.network import (
+    build_model,
+    component_names,
+    contract_of,
+    freeze_all_but_the_last,
+    map_strides,
+)
 from tfderm.training.objective import taught_classes, trained_model
 
 
@@ -102,7 +108,8 @@ def train(
     _check_beginning(recipe, initial)
     keras.utils.set_random_seed(recipe.seed)
     begun = run if resume and run.checkpoint.is_file() else Run.open(initial) if initial else None
-    model = build_model(recipe, recipe.precision, begun.contract.image if begun else None)
+    metadata = _metadata(recipe, selection.records, part["train"], begun)
+    model = build_model(recipe, recipe.precision, begun.contract.image if begun else None, metadata)
     if recipe.fine_tuning == "head":
         freeze_all_but_the_last(model, len(recipe.labels))
     auxiliary = auxiliary_targets(part["train"], recipe.auxiliary)
@@ -114,7 +121,7 @@ def train(
         _check_grades(model, part["train"], source)
         _start_from(model, recipe, part["train"], initial)
         check_unseen(initial, corpus, part["test"])
-        run = _write_run(output, recipe, model, corpus, source, selection, splits, initial)
+        run = _write_run(output, recipe, model, metadata, corpus, source, selection, splits, initial)
     print(
         f"{recipe.name}: {', '.join(f'{len(records)} {name}' for name, records in part.items())} images, "
         f"{_count(learner.trainable_variables):,} of {_count(learner.variables):,} parameters learn, "
@@ -133,12 +140,12 @@ def train(
     fit(
         learner,
         recipe,
-        InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary, answers),
-        InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary, answers),
+        InputPipeline(corpus, part["train"], recipe, strides, True, components, auxiliary, answers, metadata),
+        InputPipeline(corpus, part["validation"], recipe, strides, False, components, auxiliary, answers, metadata),
         run,
     )
     with atomic_path(output / "model.keras") as temporary:
-        finished = _in_float32(model, recipe, run.contract.image)
+        finished = _in_float32(model, recipe, run.contract.image, metadata)
         for layer in finished.layers:
             layer.trainable = True
         finished.save(temporary)
@@ -157,10 +164,11 @@ def pretrained_run(recipe: Recipe) -> Path:
             f"{recipe.pretraining.name}, which {recipe.name} starts from, has no data of its own: give "
             "--set pretraining.data=SRC, or start without it, --set pretraining=None."
         )
+    options = recipe.model_options if recipe.model == recipe.pretraining.model else {}
     first = replace(
         recipe.pretraining,
         precision=recipe.precision,
-        model_options={**recipe.model_options, **recipe.pretraining.model_options},
+        model_options={**options, **recipe.pretraining.model_options},
     )
     content = json.dumps([first.to_json(), tfderm.__version__], sort_keys=True)
     folder = cache() / f"{first.name.replace(':', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
@@ -177,6 +185,16 @@ def _auxiliary_summary(recipe: Recipe, targets: Sequence[AuxiliaryTarget]) -> st
     missing = [column for column in recipe.auxiliary if column not in {target.column for target in targets}]
     absent = f"; not {', '.join(missing)}: the training photographs do not differ in it, or lack it" if missing else ""
     return f"learns beside the label: {learned or 'nothing'}{absent}"
+
+
+def _metadata(
+    recipe: Recipe, records: Sequence[Record], training: Sequence[Record], begun: Run | None
+) -> tuple[MetadataColumn, ...]:
+    """What the model reads beside the image; a model that begins from another reads it as that one does."""
+    refuse_telling(records, recipe.metadata)
+    if begun and tuple(column.name for column in begun.contract.metadata) == recipe.metadata:
+        return begun.contract.metadata
+    return metadata_columns(training, recipe.metadata)
 
 
 def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
@@ -203,50 +221,8 @@ def _check_beginning(recipe: Recipe, initial: Path | None) -> None:
         )
 
 
-def freeze_all_but_the_last(model: keras.Model, num_classes: int) -> None:
-    """Let what tells the classes learn alone; frozen batch normalisation uses the statistics that it has."""
-    for layer in model.layers:
-        layer.trainable = isinstance(layer, keras.layers.Dense) and layer.units == num_classes
-
-
 def _count(variables: Sequence[keras.Variable]) -> int:
     return sum(math.prod(variable.shape) for variable in variables)
-
-
-def build_model(recipe: Recipe, precision: str, begun: ImageInput | None = None) -> keras.Model:
-    """A model that computes in `precision`; its variables are float32 in any.
-
-    Args:
-        recipe: which.
-        precision: as `Recipe.precision`.
-        begun: the input of a model whose weights will be put into this one: it normalises alike, and the recipe's
-            `weights` are not read.
-    """
-    options = {"image_size": recipe.image_size, "weight_decay": recipe.weight_decay, **recipe.model_options}
-    if recipe.labels:
-        options["num_classes"] = len(recipe.labels)
-    if recipe.task == "multilabel":
-        options["activation"] = "sigmoid"
-    if begun is not None and begun.mean and models.takes_weights(recipe.model):
-        options |= {"mean": begun.mean, "std": begun.std}
-    elif recipe.weights:
-        options["weights"] = recipe.weights
-    usual = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        return models.create_model(recipe.model, **options)
-    finally:
-        keras.config.set_dtype_policy(usual)
-
-
-def map_strides(model: keras.Model) -> list[int]:
-    """Strides of the location maps that a model predicts; empty for none."""
-    return [int(name.rsplit("_", 1)[1]) for name in model.output if name.startswith("location_map_")]
-
-
-def component_names(model: keras.Model) -> list[str]:
-    """Severity components that a model predicts; empty for none."""
-    return [name for name in model.output if name in COMPONENT_LIMITS]
 
 
 def _check_grades(model: keras.Model, records: Sequence[Record], source: str) -> None:
@@ -259,11 +235,13 @@ def _check_grades(model: keras.Model, records: Sequence[Record], source: str) ->
         )
 
 
-def _in_float32(model: keras.Model, recipe: Recipe, image: ImageInput) -> keras.Model:
+def _in_float32(
+    model: keras.Model, recipe: Recipe, image: ImageInput, metadata: Sequence[MetadataColumn]
+) -> keras.Model:
     """The trained model as evaluation and export take it."""
     if recipe.precision == "float32" and recipe.first_layer_rate == 1:
         return model  # Otherwise the file would ask for this package's optimizer.
-    twin = build_model(recipe, "float32", image)
+    twin = build_model(recipe, "float32", image, metadata)
     twin.set_weights(model.get_weights())
     return twin
 
@@ -278,7 +256,7 @@ def _resumable(output: Path, recipe: Recipe, initial: Path | None) -> Run:
     return run
 
 
-def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits, initial: Path | None) -> Run:
+def _write_run(output, recipe, model, metadata, corpus: Corpus, source, selection, splits, initial) -> Run:
     """Write what is known before training; `recipe.json` last, because it makes the folder a run."""
     data = {
         "source": str(source) if ":" in str(source) else str(Path(source).resolve()),
@@ -291,7 +269,7 @@ def _write_run(output, recipe, model, corpus: Corpus, source, selection, splits,
         "num_left_out": len(selection.left_out),
     }
     environment = describe_environment()
-    contract = contract_of(recipe, model, corpus, initial)
+    contract = contract_of(recipe, model, corpus, initial, metadata)
     if initial is not None:
         before = Run.open(initial)
         environment["initial"] = {"run": str(initial.resolve()), "recipe": before.recipe.name}
@@ -310,54 +288,6 @@ def _fingerprints(run: Run) -> list[str]:
     """Of the data that a run and those it began from learned from, for when their folders are gone."""
     earlier = (run.environment.get("initial") or {}).get("fingerprints", [])
     return [run.environment["data"]["fingerprint"], *earlier]
-
-
-def contract_of(recipe: Recipe, model: keras.Model, corpus: Corpus, initial: Path | None = None) -> ModelContract:
-    """The contract of a model trained by this recipe on this corpus."""
-    mean, std = pixel_statistics(model)
-    weights = recipe.weights or (initial is not None and Run.open(initial).contract.training.get("weights")) or ""
-    known = {label: found for label in recipe.labels if (found := condition(label))}
-    return ModelContract(
-        recipe=recipe.name,
-        task=recipe.task,
-        image=replace(recipe.image, mean=mean, std=std),
-        outputs=described_outputs(model),
-        labels=recipe.labels,
-        label_names={label: known[label].name for label in known} | dict(recipe.label_names),
-        urgency={label: known[label].urgency for label in known} | dict(recipe.urgency),
-        licence=corpus.licence + (f"; and that of the weights {weights}, from which training began" if weights else ""),
-        training={
-            "data": corpus.name,
-            "synthetic": corpus.synthetic,
-            "fingerprint": corpus.fingerprint,
-            "seed": recipe.seed,
-            "fold": recipe.fold,
-            "paper": recipe.paper,
-            "weights": weights,
-            "tfderm": tfderm.__version__,
-        },
-    )
-
-
-def described_outputs(model: keras.Model) -> tuple[Output, ...]:
-    """How a contract declares the outputs of a trained model, by their names."""
-
-    def described(name: str, shape: tuple[int, ...]) -> Output:
-        if name == "severity":
-            return Output(name, "severity", shape, (0.0, 72.0), unit="PASI region score")
-        if name.startswith("location_map_"):
-            return Output(name, "location_map", shape, (0.0, 1.0), stride=int(name.rsplit("_", 1)[1]))
-        if name in COMPONENT_LIMITS:
-            return Output(name, "component", shape, (0.0, float(COMPONENT_LIMITS[name])), unit="PASI grade")
-        if name == "boxes":
-            return Output(name, "boxes", shape, (0.0, float(max(model.input.shape[1:3]))), unit="pixels")
-        if name == "area_of_interest":
-            return Output(name, "area_of_interest", shape, (0.0, 255.0), unit="RGB level")
-        if name == "transform":
-            return Output(name, "transform", shape, (-1.0, 1.0), unit="half an image")
-        return Output(name, name, shape, (0.0, 1.0))  # probabilities, glimpse, scores
-
-    return tuple(described(name, tuple(tensor.shape[1:])) for name, tensor in model.output.items())
 
 
 def _start_from(model: keras.Model, recipe: Recipe, records: Sequence[Record], initial: Path | None) -> None:

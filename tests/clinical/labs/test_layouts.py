@@ -1,0 +1,42 @@
+"""Layouts of our own, each rendered by two libraries, as PDF with text and as a scan."""
+
+import random
+
+import pytest
+from printed import LAYOUTS, NUMBERS, PATIENT, RENDERERS, expected_flag, results
+from scoring import Score, scan, score
+
+from tfderm.clinical.labs import parse
+
+CASES = [(layout, renderer) for layout in LAYOUTS for renderer in RENDERERS]
+
+
+def render(layout, renderer, seed, folder):
+    draw, style = LAYOUTS[layout]
+    printed = results(random.Random(f"{layout}{seed}"), NUMBERS[layout], style)
+    path = RENDERERS[renderer](draw(printed), folder / f"{layout}.pdf")
+    return path, [(p.analyte, p.value, p.unit_text, expected_flag(p), p.low, p.high) for p in printed]
+
+
+@pytest.mark.parametrize("layout, renderer", CASES)
+def test_text(layout, renderer, tmp_path):
+    total = Score()
+    for seed in range(2):
+        path, expected = render(layout, renderer, seed, tmp_path)
+        report = parse(path)
+        total += score(report, expected)
+        assert report.collected.isoformat() == "2025-03-22"
+        words = str(report.to_json()).upper()
+        assert not [part for part in (*PATIENT, "MARLOWE", "THEODORA", "7734521", "1961") if part.upper() in words]
+    total.check(0.99)
+    assert total.ranges >= 0.99 * total.number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_scans(renderer, tmp_path, tesseract):
+    total = Score()
+    for layout in LAYOUTS:
+        path, expected = render(layout, renderer, 0, tmp_path)
+        total += score(parse(scan(path, tmp_path / "scan.pdf", seed=0)), expected)
+    total.check(0.97)

@@ -1,0 +1,297 @@
+"""The items of one result -> value, unit, range and flag, with every doubt that arose on the way."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tfderm.clinical.labs.analytes import ALIKE, EXTENDED, UNSURE, Analyte, Candidate
+from tfderm.clinical.labs.documents import Word
+from tfderm.clinical.labs.fields import PREVIOUS, REFERENCE, RESULT, Item, scan
+from tfderm.clinical.labs.layout import role_of
+from tfderm.clinical.labs.numbers import values
+from tfderm.clinical.labs.records import Record
+from tfderm.clinical.labs.units import misread
+
+_COMMON_UNITS = (
+    "10*3/uL", "10*9/L", "10*3/mm3", "/uL", "/mm3", "10*6/uL", "10*12/L", "10*6/mm3", "g/dL", "g/L", "mg/dL", "mg/L",
+    "ug/dL", "ug/L", "ng/mL", "ng/dL", "ng/L", "pg/mL", "pg", "fL", "%", "mmol/L", "umol/L", "nmol/L", "pmol/L",
+    "meq/L", "U/L", "[IU]/L", "m[IU]/L", "u[IU]/mL", "m[IU]/mL", "[IU]/mL", "k[IU]/L", "kU/L", "U/mL", "mm/h", "s",
+    "mL/min/{1.73_m2}", "mmol/mol", "mL/min", "mosm/kg", "{INR}",
+)  # fmt: skip
+
+
+@dataclass
+class Reading:
+    """A value with what belongs to it, before anything is judged; numbers in the printed unit."""
+
+    analyte: Analyte
+    value: float
+    comparator: str | None
+    unit: str | None
+    unit_printed: str | None
+    low: float | None
+    high: float | None
+    flag: Item | None
+    value_item: Item
+    unit_item: Item | None
+    words: tuple[Word, ...]
+    name: tuple[Word, ...]
+    doubts: list[str] = field(default_factory=list)
+
+
+def read(record: Record, decimal: str | None, sex: str | None, recognised: bool) -> list[Reading]:
+    """The values of a record: none where it holds no number, two where share and absolute count stand in one line."""
+    items = [item for item in record.items() if item.label != PREVIOUS]
+    kept = [(item, role_of(item, record.columns)) for item in items]
+    kept = [(item, role) for item, role in kept if role != "previous"]
+    chosen, doubts = _values(kept)
+    if not chosen and record.columns:
+        kept = [(item, None) for item in items]
+        chosen, doubts = _values(kept)
+        doubts = [*doubts, "columns unlike their header"]
+    readings = []
+    for place, value in enumerate(chosen):
+        following = chosen[place + 1] if place + 1 < len(chosen) else None
+        share = _share(kept, value if place else None, following)
+        if reading := _reading(record, value, share, decimal, sex, recognised):
+            reading.doubts += [*record.doubts, *doubts]
+            readings.append(reading)
+    if len(readings) > 1 and len({reading.analyte.name for reading in readings}) < len(readings):
+        readings = readings[:1]
+        readings[0].doubts.append("several numbers")
+    return readings
+
+
+def _values(kept: Sequence[tuple[Item, str | None]]) -> tuple[list[Item], list[str]]:
+    """The items that are results: one as a rule, several where each has a unit of its own."""
+    numbers = [(item, role) for item, role in kept if item.kind == "number" and item.label not in (REFERENCE,)]
+    for wanted in (
+        [item for item, _ in numbers if item.label == RESULT],
+        [item for item, role in numbers if role == "result"],
+        [item for item, role in kept if item.kind == "bound" and role == "result" and item.label != REFERENCE],
+        [item for item, role in numbers if role not in ("other", "low", "high", "range", "name")],
+        [item for item, role in numbers if role not in ("other", "low", "high")],
+    ):
+        if wanted:
+            break
+    else:
+        bounds = [item for item, role in kept if item.kind == "bound" and role != "range" and item.label != REFERENCE]
+        ranged = [item for item, _ in kept if item.kind == "range"]
+        if bounds and (len(bounds) > 1 or ranged or _followed_by_unit(bounds[0], kept)):
+            return bounds[:1], []
+        return [], []
+    if len(wanted) == 1:
+        return wanted, []
+    with_unit = [item for item in wanted if _followed_by_unit(item, kept)]
+    units = {item.units for item in (_unit_after(item, kept) for item in with_unit) if item}
+    if len(with_unit) == len(units) > 1:
+        return with_unit, []
+    if len(with_unit) == 1:
+        return with_unit, ["several numbers"]
+    return wanted[:1], ["several numbers"]
+
+
+def _unit_after(value: Item, kept: Sequence[tuple[Item, str | None]]) -> Item | None:
+    items = [item for item, _ in kept]
+    for item in items[items.index(value) + 1 :]:
+        if item.kind == "unit":
+            return item
+        if item.kind != "flag":
+            return None
+    return None
+
+
+def _followed_by_unit(value: Item, kept: Sequence[tuple[Item, str | None]]) -> bool:
+    return _unit_after(value, kept) is not None
+
+
+def _share(kept, first: Item | None, following: Item | None) -> list[tuple[Item, str | None]]:
+    """The items from one value up to the next; the first value's begin where the record does."""
+    items = [item for item, _ in kept]
+    start = items.index(first) if first else 0
+    end = items.index(following) if following else len(items)
+    return list(kept[start:end])
+
+
+def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | None:
+    doubts: list[str] = []
+    unit_item = _unit(value, share)
+    in_name = None
+    if unit_item is None:
+        in_name = next((i for i in scan([[record.name]]) if i.kind == "unit" and "{" not in i.units[0][:1]), None)
+    printed = unit_item or in_name
+    options = printed.units if printed else ()
+    candidate, unit = _analyte(record.candidates, options)
+    if unit and recognised and (other := _other_prefix(value, unit, candidate.analyte, decimal)):
+        unit = other
+        doubts.append("unit misread")
+    if unit is None and recognised and (guessed := _misread_unit(value, share, record.candidates, decimal)):
+        candidate, unit, unit_item = guessed
+        printed = unit_item
+        doubts.append("unit misread")
+    if candidate is None:
+        candidate = record.candidates[0]
+        unit = options[0] if options else None
+        doubts.append("unexpected unit")
+    if unit is None:
+        doubts += _without_unit(record.candidates, candidate)
+    if candidate.fit == UNSURE:
+        doubts.append("name not wholly understood")
+    elif candidate.fit == ALIKE:
+        doubts.append("name misspelt")
+    number, hesitant = _number(value, candidate.analyte, unit, decimal)
+    if hesitant:
+        doubts.append("decimal or thousands separator")
+    low, high, range_items = _range(value, share, number, decimal, sex, doubts)
+    flag = _flag(share, doubts)
+    comparator = None if value.kind == "number" else "<" if value.meaning == "at most" else ">"
+    used = [value, *(item for item in (unit_item, flag) if item), *range_items]
+    return Reading(
+        analyte=candidate.analyte,
+        value=number,
+        comparator=comparator,
+        unit=unit,
+        unit_printed=printed.text if printed else None,
+        low=low,
+        high=high,
+        flag=flag,
+        value_item=value,
+        unit_item=unit_item,
+        words=_in_order(record, {id(word) for item in used for word in item.words}),
+        name=record.name,
+        doubts=doubts,
+    )
+
+
+def _in_order(record: Record, used: set[int]) -> tuple[Word, ...]:
+    return tuple(word for line in record.lines for word in line.words if id(word) in used)
+
+
+def _unit(value: Item, share) -> Item | None:
+    """The unit beside the value: after it, in the unit column, else anywhere, as in the range's column."""
+    units = [(item, role) for item, role in share if item.kind == "unit"]
+    if not units:
+        return None
+    after = _unit_after(value, share)
+    in_column = next((item for item, role in units if role == "unit"), None)
+    same_cell = next((item for item, _ in units if item.cell == value.cell and item.left >= value.left), None)
+    return after if after and after.cell == value.cell else in_column or after or same_cell or units[0][0]
+
+
+def _analyte(candidates: Sequence[Candidate], options: Sequence[str]) -> tuple[Candidate | None, str | None]:
+    """The best candidate that may have one of the unit's readings."""
+    for candidate in candidates:
+        for unit in options:
+            if candidate.analyte.measured_in(unit):
+                return candidate, unit
+    return (None, None) if options else (next((c for c in candidates if c.fit != EXTENDED), None), None)
+
+
+def _misread_unit(value: Item, share, candidates, decimal) -> tuple[Candidate, str, Item] | None:
+    """A unit in other text beside the value, read with its usual mistakes, in which the value is possible."""
+    options = values(value.numbers[0], decimal)
+    for item, role in share:
+        if item is value or item.kind not in ("text", "skipped", "number", "unit") or role in ("name", "flag", "range"):
+            continue
+        for candidate in candidates:
+            expected = [
+                unit
+                for unit in _COMMON_UNITS
+                if candidate.analyte.measured_in(unit) and any(candidate.analyte.possible(o, unit) for o in options)
+            ]
+            if unit := misread(item.text, expected):
+                return candidate, unit, item
+    return None
+
+
+def _other_prefix(value: Item, unit: str, analyte: Analyte, decimal: str | None) -> str | None:
+    """The one unit that differs in its prefix from a misread one in which the value is impossible."""
+    options = values(value.numbers[0], decimal)
+    if any(analyte.possible(option, unit) for option in options):
+        return None
+    alike = [
+        other
+        for other in _COMMON_UNITS
+        if other != unit and _without_prefix(other) == _without_prefix(unit) and analyte.measured_in(other)
+    ]
+    possible = [other for other in alike if any(analyte.possible(option, other) for option in options)]
+    return possible[0] if len(possible) == 1 else None
+
+
+def _without_prefix(unit: str) -> str:
+    return re.sub(r"^(?:10\*\d+|[munpkf](?=g|mol|U|\[))", "", unit)
+
+
+def _without_unit(candidates: Sequence[Candidate], chosen: Candidate) -> list[str]:
+    if chosen.analyte.is_pure_number:
+        return []
+    others = [c for c in candidates if c.fit == chosen.fit and c.analyte != chosen.analyte]
+    return ["no unit", "name of several analytes"] if others else ["no unit"]
+
+
+def _number(value: Item, analyte: Analyte, unit: str | None, decimal: str | None) -> tuple[float, bool]:
+    options = values(value.numbers[0], decimal)
+    if len(options) == 1:
+        return options[0], False
+    possible = [option for option in options if unit is not None and analyte.possible(option, unit)]
+    if len(possible) == 1:
+        # Possible by the body and likely by the report's other numbers: no doubt; otherwise some.
+        return possible[0], possible[0] != options[0] and decimal is not None
+    return options[0], decimal is None
+
+
+def _range(value, share, number, decimal, sex, doubts) -> tuple[float | None, float | None, list[Item]]:
+    """Lowest and highest normal value, and the items that say so."""
+    ends = {
+        role: item for item, role in share if role in ("low", "high") and item.kind == "number" and item is not value
+    }
+    if ends:
+        low, high = (_near(ends[end], number, decimal) if end in ends else None for end in ("low", "high"))
+        return low, high, list(ends.values())
+    ranges = [(item, role) for item, role in share if item.kind in ("range", "bound") and item is not value]
+    if any(role == "range" or item.label == REFERENCE for item, role in ranges):
+        ranges = [(item, role) for item, role in ranges if role == "range" or item.label == REFERENCE or item.sex]
+    found = [item for item, _ in ranges]
+    if any(item.sex for item in found):
+        found = [item for item in found if item.sex == sex] if sex else []
+    if not found:
+        return None, None, []
+    first = found[0]
+    if first.kind == "bound":
+        limit = _near(first, number, decimal)
+        return (None, limit, [first]) if first.meaning == "at most" else (limit, None, [first])
+    lows, highs = (values(number, decimal) for number in first.numbers)
+    # Both ends are written alike: 4.000-10.000 is no range from four to ten thousand.
+    both = zip(lows, highs, strict=True) if len(lows) == len(highs) else itertools.product(lows, highs)
+    pairs = [(low, high) for low, high in both if low <= high]
+    if not pairs:
+        doubts.append("range upside down")
+        return None, None, [first]
+    return *_nearest(pairs, number), [first]
+
+
+def _near(item: Item, number: float, decimal: str | None) -> float:
+    return _nearest([(option, option) for option in values(item.numbers[0], decimal)], number)[0]
+
+
+def _nearest(pairs: Sequence[tuple[float, float]], number: float) -> tuple[float, float]:
+    """The first range that a number is at most ten times outside of, else the nearest."""
+    small = 1e-9
+
+    def distance(pair: tuple[float, float]) -> float:
+        return max(pair[0] / max(number, small), number / max(pair[1], small), 10.0)
+
+    return min(pairs, key=distance)
+
+
+def _flag(share, doubts: list[str]) -> Item | None:
+    flags = [(item, role) for item, role in share if item.kind == "flag" and role not in ("previous", "other")]
+    in_column = [item for item, role in flags if role == "flag"] or [item for item, _ in flags]
+    for wanted in (("H", "L"), ("normal", "odd")):
+        found = [item for item in in_column if item.meaning in wanted]
+        if found:
+            if len({item.meaning for item in found} & {"H", "L"}) > 1:
+                doubts.append("two flags")
+            return found[0]
+    return None

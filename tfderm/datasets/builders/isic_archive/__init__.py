@@ -1,0 +1,1 @@
+"""Builder, description, tags and citation."""
