@@ -67,6 +67,11 @@ class MetadataColumn:
     range: tuple[float, float] = (0.0, 0.0)
     unit: str = ""
 
+    @property
+    def seen(self) -> str:
+        """What training saw, for people: "female, male" or "5 to 85 years"."""
+        return ", ".join(self.values) or "{:g} to {:g} {}".format(*self.range, self.unit).rstrip()
+
 
 @dataclass(frozen=True)
 class Output:

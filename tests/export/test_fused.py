@@ -107,3 +107,9 @@ def test_it_can_be_benchmarked(tmp_path):
 def test_the_contract_tells_how_columns_are_encoded(bundle):
     assert bundle.contract.metadata == METADATA
     assert list(bundle.contract.inputs) == ["image", *METADATA_INPUTS]
+
+
+def test_the_model_card_names_what_is_read_of_the_patient(bundle):
+    card = (bundle.path / "MODEL_CARD.md").read_text()
+    assert "- of the patient, where known: age (5 to 95 years)." in card
+    assert "- of the patient, where known: site (arm, back, leg)." in card

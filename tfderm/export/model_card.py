@@ -34,6 +34,8 @@ def model_card(
         f"- `{contract.image.name}`: {width}x{height} {contract.image.channels} {contract.image.dtype}, "
         f"resize {contract.image.resize}, {_seen(contract.image.crop)}; normalisation is inside the model.",
     ]
+    for column in contract.metadata:
+        lines.append(f"- of the patient, where known: {column.name} ({column.seen}).")
     for output in contract.outputs:
         low, high = output.range
         unit = f" {output.unit}" if output.unit else ""

@@ -41,8 +41,7 @@ def unseen(known: Mapping[str, str | float], columns: Sequence[MetadataColumn]) 
     for column in columns:
         given = known.get(column.name)
         if _is_known(given) and _position(given, column) is None:
-            saw = ", ".join(column.values) or "{:g} to {:g} {}".format(*column.range, column.unit).rstrip()
-            words.append(f"{column.name} {given} counts as unknown: training saw {saw}")
+            words.append(f"{column.name} {given} counts as unknown: training saw {column.seen}")
     return words
 
 
