@@ -62,16 +62,22 @@ def square_images(count, image_size, seed):
     return images, scores, maps, scores > 0
 
 
-@functools.cache
-def classifier(image_size=(16, 16)):
-    """Convolutions with batch normalisation, trained until its statistics are no longer those of its birth."""
-    keras.utils.set_random_seed(0)
-    image = keras.Input((*image_size, 3), dtype="uint8", name="image")
+def two_convolutions(image):
+    """Feature maps (B, height / 2, width / 2, 16)."""
     tensor = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalization")(image)
     for channels, strides in ((8, 1), (16, 2)):
         tensor = keras.layers.Conv2D(channels, 3, strides, padding="same", use_bias=False)(tensor)
         tensor = keras.layers.BatchNormalization(momentum=0.5)(tensor)
         tensor = keras.layers.ReLU()(tensor)
+    return tensor
+
+
+@functools.cache
+def classifier(image_size=(16, 16)):
+    """Convolutions with batch normalisation, trained until its statistics are no longer those of its birth."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((*image_size, 3), dtype="uint8", name="image")
+    tensor = two_convolutions(image)
     tensor = keras.layers.GlobalAveragePooling2D()(tensor)
     tensor = keras.layers.Dense(3, activation="softmax", name="probabilities")(tensor)
     model = keras.Model(image, {"probabilities": tensor})
@@ -160,11 +166,7 @@ def fused(image_size=(16, 16)):
         "metadata": keras.Input((2,), name="metadata"),
         "metadata_known": keras.Input((2,), name="metadata_known"),
     }
-    tensor = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalization")(inputs["image"])
-    for channels, strides in ((8, 1), (16, 2)):
-        tensor = keras.layers.Conv2D(channels, 3, strides, padding="same", use_bias=False)(tensor)
-        tensor = keras.layers.BatchNormalization(momentum=0.5)(tensor)
-        tensor = keras.layers.ReLU()(tensor)
+    tensor = two_convolutions(inputs["image"])
     columns = [dataclasses.asdict(column) for column in METADATA]
     encoded = MetadataEncoding(columns)(inputs["metadata"], inputs["metadata_known"])
     tensor = keras.layers.GlobalAveragePooling2D()(MetadataGate(16)(tensor, encoded))

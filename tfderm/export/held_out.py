@@ -8,7 +8,7 @@ import numpy as np
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.selection import true_values
 from tfderm.errors import InputError
-from tfderm.export.parity import HeldOut, Inputs
+from tfderm.export.parity import HeldOut, Inputs, one_by_one
 from tfderm.pipeline.metadata import encoded
 from tfderm.run import Run
 
@@ -82,11 +82,9 @@ class RunImages:
 
         training = [record for record in self.records if self.run.splits.get(record.image) == "train"]
         chosen = _spread(training, limit)
-        alone = input_batches(self.corpus, chosen, self.run.contract, batch_size=1)
-        return {
-            record.image: {name: values[0] for name, values in inputs.items()}
-            for record, inputs in zip(chosen, alone, strict=True)
-        }
+        batches = input_batches(self.corpus, chosen, self.run.contract)
+        samples = (one for inputs in batches for one in one_by_one(inputs))
+        return {record.image: inputs for record, inputs in zip(chosen, samples, strict=True)}
 
 
 def _spread(records: list[Record], limit: int) -> list[Record]:

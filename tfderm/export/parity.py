@@ -1,6 +1,6 @@
 """Is the `.tflite` still the model that was trained? Keras against LiteRT on held-out images, output by output."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,12 @@ class HeldOut:
     synthetic: bool = False
 
 
+def one_by_one(inputs: Inputs) -> Iterator[Inputs]:
+    """The inputs of each image of a batch, without the batch axis."""
+    for one in zip(*inputs.values(), strict=True):
+        yield dict(zip(inputs, one, strict=True))
+
+
 def keras_outputs(model: keras.Model, batches: Iterable[Inputs]) -> dict[str, np.ndarray]:
     """Outputs of the Keras model but for `FOLLOWING`, (N, ...) float32 by name."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in model.output if name not in FOLLOWING}
@@ -104,8 +110,8 @@ def litert_outputs(content: bytes, contract: ModelContract, batches: Iterable[In
     model = LiteRTModel(content, contract, num_threads=2)
     rows: dict[str, list[np.ndarray]] = {o.name: [] for o in contract.outputs if o.kind not in FOLLOWING}
     for inputs in batches:
-        for one in zip(*inputs.values(), strict=True):
-            answer = model(**dict(zip(inputs, one, strict=True)))
+        for one in one_by_one(inputs):
+            answer = model(**one)
             for name in rows:
                 rows[name].append(answer[name])
     return {name: np.stack(values) for name, values in rows.items()}

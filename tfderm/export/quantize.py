@@ -22,6 +22,7 @@ from ai_edge_quantizer.utils import qsv_utils
 
 from tfderm.errors import CheckFailed, InputError
 from tfderm.export.convert import SIGNATURE
+from tfderm.export.parity import Inputs
 from tfderm.runtime.graph import CONVOLUTIONS, LINEAR, Graph, Op
 
 SCHEMES = ("float32", "float16", "dynamic_wi8_afp32", "weight_only_wi8_afp32", "static_wi8_ai8", "mixed")
@@ -38,7 +39,6 @@ _GATHERS = {"GATHER", "GATHER_ND"}
 _ON_PIXELS = {"REVERSE_V2", "CONCATENATION", "CAST", "MUL", "ADD", "SUB", "DIV"}  # mirrored and normalised
 
 Calibration = Mapping[str, Any]
-Inputs = Mapping[str, np.ndarray]
 
 
 def build_recipe(scheme: str, float_ops: Sequence[str] = (), only: Sequence[str] | None = None) -> list[dict[str, Any]]:

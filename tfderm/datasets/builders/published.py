@@ -1,6 +1,6 @@
 """What the builders share: a set read from its publisher's folder by `tfderm.datasets.publishers`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,16 +14,13 @@ class PublishedSet(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     Features: `image`, as the publisher encoded it; `label`; `image_id`; `patient_id` and `lesion_id`, empty where the
     publisher gives none; and `COLUMNS` of the metadata as text, empty for unknown. Columns that are known only with the
-    diagnosis are left out.
+    diagnosis are left out. `read` reads the publisher's folder.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     COLUMNS: ClassVar[tuple[str, ...]] = ("age", "sex", "site")
     LABELS: ClassVar[tuple[str, ...]] = ()
-
-    def read(self, folder: Path) -> Corpus:
-        """The publisher's folder."""
-        raise NotImplementedError
+    read: ClassVar[Callable[[Path], Corpus]]
 
     def _info(self) -> tfds.core.DatasetInfo:
         text = ("image_id", "patient_id", "lesion_id", *self.COLUMNS)

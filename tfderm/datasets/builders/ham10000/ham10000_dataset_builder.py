@@ -1,9 +1,6 @@
 """HAM10000, the training set of ISIC 2018 task 3."""
 
-from pathlib import Path
-
 from tfderm.datasets.builders.published import PublishedSet
-from tfderm.datasets.corpus import Corpus
 from tfderm.datasets.publishers import read_ham10000
 
 
@@ -16,6 +13,4 @@ class Builder(PublishedSet):
         "_2/, into the folder given with --manual_dir, as https://doi.org/10.7910/DVN/DBW86T ships them."
     )
     LABELS = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
-
-    def read(self, folder: Path) -> Corpus:
-        return read_ham10000(folder)
+    read = staticmethod(read_ham10000)

@@ -1,9 +1,6 @@
 """Whatever was chosen from the ISIC archive with isic-cli."""
 
-from pathlib import Path
-
 from tfderm.datasets.builders.published import PublishedSet
-from tfderm.datasets.corpus import Corpus
 from tfderm.datasets.publishers import read_isic
 
 
@@ -12,6 +9,4 @@ class Builder(PublishedSet):
 
     RELEASE_NOTES = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Give the folder that `isic image download FOLDER` wrote with --manual_dir FOLDER."
-
-    def read(self, folder: Path) -> Corpus:
-        return read_isic(folder)
+    read = staticmethod(read_isic)

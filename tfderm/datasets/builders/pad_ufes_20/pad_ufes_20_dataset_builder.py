@@ -1,9 +1,6 @@
 """PAD-UFES-20, clinical photographs by smartphone."""
 
-from pathlib import Path
-
 from tfderm.datasets.builders.published import PublishedSet
-from tfderm.datasets.corpus import Corpus
 from tfderm.datasets.publishers import read_pad_ufes_20
 
 
@@ -17,6 +14,4 @@ class Builder(PublishedSet):
     )
     LABELS = ("ACK", "BCC", "MEL", "NEV", "SCC", "SEK")
     COLUMNS = ("age", "sex", "site", "fitzpatrick", "itch", "grew", "hurt", "changed", "bleed", "elevation")
-
-    def read(self, folder: Path) -> Corpus:
-        return read_pad_ufes_20(folder)
+    read = staticmethod(read_pad_ufes_20)
