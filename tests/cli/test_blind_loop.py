@@ -99,7 +99,7 @@ def test_cross_validation_refuses(loop, tmp_path, capsys, more):
 
 
 def test_reproduction_refuses_before_it_measures(loop, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("tfderm.training.estimate.training_seconds", lambda *_: pytest.fail("learned from it"))
+    monkeypatch.setattr("tfderm.training.estimate.measured_step", lambda *_: pytest.fail("learned from it"))
     rows = [{**row, "severity": index} for index, row in enumerate(blind_rows(loop))]
     shutil.copytree(loop / "nine" / "blind", tmp_path / "data")
     with open(tmp_path / "data" / "manifest.csv", "w", newline="") as file:

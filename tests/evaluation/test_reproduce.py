@@ -78,7 +78,7 @@ def test_rows_with_the_papers_network_start_from_the_given_run(psoriasis, tmp_pa
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tfderm.training.estimate.training_seconds", lambda *args: 1.0)
+    monkeypatch.setattr("tfderm.training.estimate.measured_step", lambda *args: 1.0)
     monkeypatch.setattr(
         "tfderm.evaluation.reproduce.run_folds",
         lambda folds, jobs, starting: began.update({fold.recipe.name: fold.initial for fold in folds}),

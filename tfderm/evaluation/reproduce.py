@@ -211,7 +211,7 @@ def _own_method(tables: Tables) -> str:
 
 def _train(folds: Sequence[Fold], corpus: Corpus, jobs: int) -> None:
     """Train and evaluate, with an estimate of the training that follows the times of finished folds."""
-    from tfderm.training.estimate import training_seconds
+    from tfderm.training.estimate import measured_step, training_seconds
 
     if not folds:
         return
@@ -219,10 +219,11 @@ def _train(folds: Sequence[Fold], corpus: Corpus, jobs: int) -> None:
     seconds: dict[str, float] = {}
     expected = []
     for fold in folds:
-        kind = repr(replace(fold.recipe, name="", claim={}, pairs="none", fold=0))  # Pairing costs next to nothing.
-        if kind not in seconds:
-            seconds[kind] = training_seconds(fold.recipe, corpus, records)
-        expected.append(seconds[kind])
+        recipe = fold.recipe
+        network = repr((recipe.model, recipe.model_options, recipe.image_size, recipe.batch_size, recipe.precision))
+        if network not in seconds:
+            seconds[network] = measured_step(recipe, corpus, records)
+        expected.append(training_seconds(recipe, records, seconds[network]))
     number = 0
 
     def starting(fold: Fold) -> None:
