@@ -43,7 +43,7 @@ def measured_step(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) -> 
     metadata = metadata_columns(records, recipe.metadata)
     model = build_model(recipe, recipe.precision, metadata=metadata)
     learner = trained_model(model, recipe)
-    compile_model(learner, recipe, steps=2)
+    compile_model(learner, recipe, steps_per_epoch=2)
     batch_records = records[: recipe.batch_size]
     strides, components, answers = map_strides(model), component_names(model), taught_classes(model)
     pipeline = InputPipeline(
