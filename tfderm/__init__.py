@@ -1,6 +1,10 @@
 """tfderm: dermatology models from paper to phone. Names are loaded when first used; importing loads no TensorFlow."""
 
 import importlib
+import os
+
+# TensorFlow's own default is off on CPUs without AVX512-VNNI, where gradients of small maps take many times as long.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
