@@ -12,6 +12,9 @@ from tfderm.clinical.taxonomy import URGENCIES
 from tfderm.contract import TASKS, ImageInput
 from tfderm.errors import InputError
 
+ANY_COLUMN = "*"
+"""The end of a name in `metadata` that stands for every column which begins so."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -78,7 +81,8 @@ class Recipe:
         class_balance: classes only: draw every class equally often in training, whatever its frequency.
         images_per_class: with `class_balance`: images of every class in an epoch, each time augmented anew, a rare
             class several times; 0 for as many images as the training split has, in all.
-        metadata: classification only: columns of the metadata that a model with such inputs reads beside the image.
+        metadata: classification only: columns of the metadata that a model with such inputs reads beside the image; a
+            name that ends with `*` stands for those of the data that begin so (`datasets.resolved`).
         metadata_dropout: with `metadata`: how often, in training, an image comes without any of it, and otherwise each
             value is withheld; the model learns to do without. 0..1.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
@@ -237,6 +241,11 @@ class Recipe:
     def classes(self) -> bool:
         """Whether it tells classes, one or several of an image."""
         return self.task in ("classification", "multilabel")
+
+    @property
+    def has_open_metadata(self) -> bool:
+        """Whether the data decides which columns of metadata are read."""
+        return any(name.endswith(ANY_COLUMN) for name in self.metadata)
 
     @property
     def image(self) -> ImageInput:

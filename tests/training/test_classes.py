@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfderm import datasets, models
-from tfderm.datasets.selection import with_labels
+from tfderm.datasets.selection import resolved
 from tfderm.errors import InputError
 from tfderm.models import create_model
 from tfderm.pipeline.batch_order import batch_order
@@ -46,9 +46,9 @@ def test_classes_come_from_the_data_with_names_and_urgency(coloured, tmp_path):
 def test_ignored_labels_and_other_spellings_are_no_classes_of_their_own(coloured):
     corpus = datasets.load(coloured)
     recipe = small(labels=(), label_aliases={"bkl": "benign"}, ignored_labels=("mel",))
-    assert with_labels(recipe, corpus).labels == ("benign", "nv")
+    assert resolved(recipe, corpus).labels == ("benign", "nv")
     with pytest.raises(InputError, match="needs two or more. Received: nv"):
-        with_labels(replace(recipe, ignored_labels=("mel", "benign")), corpus)
+        resolved(replace(recipe, ignored_labels=("mel", "benign")), corpus)
 
 
 def test_every_class_has_the_wanted_number_of_images_in_an_epoch():

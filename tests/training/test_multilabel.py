@@ -128,7 +128,7 @@ def corpus(*labels):
 def test_labels_are_split_renamed_and_left_out():
     recipe = replace(RECIPE, label_aliases={"redness": "Erythema"}, ignored_labels=("Wheal",))
     data = corpus("Crust; redness", "Wheal;Ulcer", "Erythema;redness")
-    recipe = datasets.with_labels(recipe, data)
+    recipe = datasets.resolved(recipe, data)
     assert recipe.labels == ("Crust", "Erythema", "Ulcer")
     named = [datasets.selection.recipe_label(record, recipe) for record in data.records]
     assert named == ["Crust;Erythema", "Ulcer", "Erythema"]
@@ -141,7 +141,7 @@ def test_labels_are_split_renamed_and_left_out():
 
 def test_one_label_recipes_refuse_several():
     with pytest.raises(InputError, match="1.jpg: has several labels, Crust;Ulcer, .* multilabel"):
-        datasets.with_labels(get_recipe("nine_class"), corpus("Crust", "Crust;Ulcer"))
+        datasets.resolved(get_recipe("nine_class"), corpus("Crust", "Crust;Ulcer"))
 
 
 def test_every_label_is_drawn_as_often_as_wanted():

@@ -69,7 +69,7 @@ def add_parser(subparsers) -> None:
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Read every file; exit 1 where something must be corrected. What is only converted is a warning."""
-    from tfderm.datasets import load, with_labels
+    from tfderm.datasets import load, resolved
     from tfderm.datasets.check import check
 
     splits = None
@@ -79,7 +79,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         splits = read_splits(arguments.splits)
     problems: list[str] = []
     corpus = load(arguments.source, problems)
-    recipe = with_labels(chosen_recipe(arguments), corpus) if arguments.recipe else None
+    recipe = resolved(chosen_recipe(arguments), corpus) if arguments.recipe else None
     report = check(corpus, recipe, splits, problems)
     if arguments.json:
         print(json.dumps({"source": arguments.source, **report.to_json()}, indent=2))
@@ -117,11 +117,11 @@ def run_split(arguments: argparse.Namespace) -> int:
 
     With --blind, copy the photographs into two folders with a manifest each, and register those of the blind test, so
     that no training reads them under any name."""
-    from tfderm.datasets import load, select, with_labels
+    from tfderm.datasets import load, resolved, select
     from tfderm.pipeline.splits import SPLITS, check_splits, make_splits, write_splits
 
     corpus = load(arguments.source)
-    recipe = with_labels(chosen_recipe(arguments), corpus)
+    recipe = resolved(chosen_recipe(arguments), corpus)
     if arguments.blind is not None:
         return _set_aside(arguments, corpus, recipe)
     output = arguments.output or Path("splits.csv")
@@ -203,7 +203,7 @@ def run_preview(arguments: argparse.Namespace) -> int:
 
 def run_convert(arguments: argparse.Namespace) -> int:
     """Copy a source into the manifest's layout, or write what a recipe trains on as arrays in one .npz."""
-    from tfderm.datasets import load, select, with_labels
+    from tfderm.datasets import load, resolved, select
 
     corpus = load(arguments.source)
     if arguments.to == "manifest":
@@ -218,7 +218,7 @@ def run_convert(arguments: argparse.Namespace) -> int:
         raise InputError("--to npz needs --recipe: the recipe decides image size and labels.")
     from tfderm.pipeline.arrays import write_arrays
 
-    recipe = with_labels(chosen_recipe(arguments), corpus)
+    recipe = resolved(chosen_recipe(arguments), corpus)
     selection = select(corpus, recipe)
     print(selection.summary(), file=sys.stderr)
     write_arrays(corpus, selection.records, recipe, arguments.output)

@@ -136,6 +136,7 @@ def run_attach(arguments: argparse.Namespace) -> int:
         date_column=arguments.date_column,
         min_confidence=arguments.min_confidence,
         day_first=_day_first(arguments),
+        reading=lambda file: print(f"reading {file}", file=sys.stderr),
     )
     if arguments.json:
         print(json.dumps(attached.to_json(), indent=2))

@@ -6,13 +6,13 @@ from pathlib import Path
 from types import ModuleType
 
 from tfderm.datasets.corpus import Corpus, Record
-from tfderm.datasets.selection import Selection, select, with_labels
+from tfderm.datasets.selection import Selection, resolved, select
 from tfderm.errors import InputError
 from tfderm.files import cache, locked
 
-__all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select", "with_labels"]
+__all__ = ["ACCEPTED", "Corpus", "Record", "Selection", "load", "select", "resolved"]
 
-SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology", "morphologies", "pigmented")
+SYNTHETIC = ("psoriasis", "dermoscopy", "psoriasis_eczema", "morphology", "morphologies", "pigmented", "inflammatory")
 _SYNTHETIC_SOURCES = (
     ", ".join(f"synthetic:{name}" for name in SYNTHETIC) + ", or with a number of patients, as synthetic:psoriasis:800"
 )

@@ -1,14 +1,16 @@
 """Results of blood reports beside photographs: joined to a manifest by patient and date."""
 
+import functools
 import re
-import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from tfderm.clinical.labs import parse
+from tfderm.clinical.labs.analytes import analytes
 from tfderm.datasets.manifest import read_table
 from tfderm.errors import InputError
 from tfderm.files import write_csv
@@ -43,6 +45,7 @@ def attach(
     date_column: str = "date",
     min_confidence: float = 0.9,
     day_first: bool | None = None,
+    reading: Callable[[str], None] = lambda file: None,
 ) -> Attached:
     """Write a copy of a manifest with a column `lab_ANALYTE` per analyte, in the unit of the analytes' table.
 
@@ -55,6 +58,7 @@ def attach(
         date_column: the manifest's.
         min_confidence: results below are left out.
         day_first: as for `clinical.labs.parse`.
+        reading: called with each report's name before it is read.
 
     Raises:
         InputError: a column, date or file is missing or wrong, a report's own date is, or `output` would overwrite a
@@ -67,8 +71,8 @@ def attach(
             f"{output} must lie in {manifest.parent}, because the manifest's image paths are relative to it."
         )
     rows, columns = _manifest(manifest, date_column)
-    results, counts, units = _results(reports, min_confidence, day_first)
-    names = {_column(analyte): analyte for analyte in units}
+    results, counts, unit_of = _results(reports, min_confidence, day_first, reading)
+    names = {_column(analyte): analyte for analyte in unit_of}
     if taken := [name for name in names if name in columns]:
         raise InputError(f"{manifest} already has a column {taken[0]}; remove it, or start from the original manifest.")
     filled = dict.fromkeys(names, 0)
@@ -83,7 +87,7 @@ def attach(
         matched += any(row[name] for name in names)
     write_csv(output, [*columns, *names], rows)
     return Attached(
-        columns={name: (units[analyte], filled[name]) for name, analyte in names.items()},
+        columns={name: (unit_of[analyte], filled[name]) for name, analyte in names.items()},
         rows=len(rows),
         matched=matched,
         conflicts=conflicts,
@@ -113,12 +117,12 @@ _Results = dict[str, dict[str, dict[date, set[float]]]]
 
 
 def _results(
-    path: Path, min_confidence: float, day_first: bool | None
+    path: Path, min_confidence: float, day_first: bool | None, reading: Callable[[str], None]
 ) -> tuple[_Results, dict[str, int], dict[str, str]]:
     """Values by patient, analyte and day; how many were left out; the unit of each analyte."""
     results: _Results = defaultdict(lambda: defaultdict(lambda: defaultdict(set)))
     counts = {"marked": 0, "bounds": 0, "unread": 0}
-    units: dict[str, str] = {}
+    unit_of: dict[str, str] = {}
     empty = True
     for line, row in read_table(path):
         if missing := [name for name in ("file", "patient_id") if not row.get(name)]:
@@ -126,7 +130,7 @@ def _results(
         if line == 0:
             continue
         empty = False
-        print(f"reading {row['file']}", file=sys.stderr)
+        reading(row["file"])
         report = parse(path.parent / row["file"], day_first=day_first)
         day = _day(row["date"], f"{path}, line {line}, column date") if row.get("date") else report.collected
         if day is None:
@@ -143,10 +147,10 @@ def _results(
                 counts["bounds"] += 1
             else:
                 results[row["patient_id"]][result.analyte][day].add(result.converted_value)
-                units[result.analyte] = result.converted_unit
+                unit_of[result.analyte] = result.converted_unit
     if empty:
         raise InputError(f"{path} lists no reports; add one row per report below the header.")
-    return results, counts, units
+    return results, counts, unit_of
 
 
 def _nearest(results: dict[str, dict[date, set[float]]], text: str, window: int) -> dict[str, set[float]]:
@@ -160,6 +164,12 @@ def _nearest(results: dict[str, dict[date, set[float]]], text: str, window: int)
         if days:
             nearest[analyte] = by_day[min(days, key=lambda day: (abs((day - taken).days), day))]
     return nearest
+
+
+@functools.cache
+def units() -> dict[str, str]:
+    """Column -> the UCUM unit of its values, for every analyte of the table."""
+    return {_column(analyte.name): analyte.unit for analyte in analytes()}
 
 
 def _column(analyte: str) -> str:

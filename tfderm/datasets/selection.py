@@ -1,7 +1,8 @@
 """Which photographs of a corpus a recipe can use, and which it leaves out and why."""
 
 import dataclasses
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.datasets import blind
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.datasets.duplicates import Fingerprint, fingerprint
+from tfderm.datasets.leaks import telling_columns
 from tfderm.errors import InputError
-from tfderm.recipe import Recipe
+from tfderm.recipe import ANY_COLUMN, Recipe
+
+_COMMON = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,24 @@ class Selection:
         return f"left out {len(self.left_out)} of {total}: {'; '.join(parts)}"
 
 
-def with_labels(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """The recipe with the classes that the data has, where it leaves them to the data.
+def resolved(recipe: Recipe, corpus: Corpus) -> Recipe:
+    """The recipe with the classes and the columns of metadata that the data has, where it leaves them to the data.
+
+    A name in `metadata` that ends with `*` stands for the columns that begin so, in the order of the alphabet: those
+    that differ, that at least a tenth of the photographs have, and that do not tell the class (`telling_columns`). What
+    is left out is said on the standard error.
 
     Raises:
-        InputError: the data has fewer than two classes.
+        InputError: the data has fewer than two classes, or no such column.
     """
-    if not recipe.classes or recipe.labels:
-        return recipe
+    if recipe.classes and not recipe.labels:
+        recipe = dataclasses.replace(recipe, labels=_classes_of(corpus, recipe))
+    if recipe.has_open_metadata:
+        recipe = dataclasses.replace(recipe, metadata=_columns_of(corpus, recipe))
+    return recipe
+
+
+def _classes_of(corpus: Corpus, recipe: Recipe) -> tuple[str, ...]:
     found = {
         recipe.label_aliases.get(label, label) for record in corpus.records for label in _labels(record, recipe.task)
     }
@@ -62,11 +76,42 @@ def with_labels(recipe: Recipe, corpus: Corpus) -> Recipe:
             f"{corpus.name} ({corpus.root}): recipe {recipe.name} takes its classes from the data and needs two or "
             f"more. Received: {', '.join(labels) or 'no label'}."
         )
-    return dataclasses.replace(recipe, labels=labels)
+    return labels
+
+
+def _columns_of(corpus: Corpus, recipe: Recipe) -> tuple[str, ...]:
+    values: dict[str, list[str]] = defaultdict(list)
+    for record in corpus.records:
+        for column, value in record.metadata.items():
+            values[column].append(value)
+    telling = telling_columns(corpus.records)
+    chosen: list[str] = []
+    for name in recipe.metadata:
+        if not name.endswith(ANY_COLUMN):
+            chosen.append(name)
+            continue
+        reasons = {}
+        for column in sorted(column for column in values if column.startswith(name[: -len(ANY_COLUMN)])):
+            if column in telling:
+                reasons[column] = telling[column]
+            elif len(values[column]) < _COMMON * len(corpus.records):
+                reasons[column] = f"known for {len(values[column])} of {len(corpus.records)} photographs"
+            elif len(set(values[column])) < 2:
+                reasons[column] = f"always {values[column][0]}"
+            elif column not in recipe.metadata:
+                chosen.append(column)
+        for column, reason in reasons.items():
+            print(f"{recipe.name} does not read {column}: {reason}", file=sys.stderr)
+        if not any(column.startswith(name[: -len(ANY_COLUMN)]) for column in chosen):
+            raise InputError(
+                f"{corpus.name} ({corpus.root}): recipe {recipe.name} reads columns {name} and the data has none that "
+                "it can learn from; `tfderm labs attach` adds those of blood reports (lab_...)."
+            )
+    return tuple(chosen)
 
 
 def select(corpus: Corpus, recipe: Recipe, *, training: bool = False) -> Selection:
-    """Choose the records that `recipe`, whose labels are known (`with_labels`), can use; its label aliases are applied.
+    """Choose the records that `recipe`, whose labels are known (`resolved`), can use; its label aliases are applied.
 
     Labels the recipe ignores, photographs without a label (a severity, marked lesions) and files that are missing or do
     not decode are left out with a reason. Every remaining file is decoded once, in parallel.

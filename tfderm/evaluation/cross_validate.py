@@ -53,7 +53,7 @@ def cross_validate(
     if not source:
         raise InputError(f"Recipe {recipe.name} has no data of its own: give --data MANIFEST, a folder or a known set.")
     corpus = datasets.load(source)
-    recipe = datasets.with_labels(recipe, corpus)
+    recipe = datasets.resolved(recipe, corpus)
     check_unseen(initial, corpus, corpus.records)
     for path in sorted(output.glob("fold-*/recipe.json")):
         run = Run(path.parent)

@@ -84,7 +84,7 @@ def reproduce(
     own = _own_method(tables)
     rows = {recipe.name: recipe for table in tables.values() for recipe in table.values()}
     corpus = datasets.load(data or rows[own].data)
-    rows = {name: datasets.with_labels(recipe, corpus) for name, recipe in rows.items()}
+    rows = {name: datasets.resolved(recipe, corpus) for name, recipe in rows.items()}
     if pretraining:
         rows = _pretrained_on(pretraining, rows)
     rows, refused = admitted(rows, [recipe.name for recipe in next(iter(tables.values())).values()], corpus.records)

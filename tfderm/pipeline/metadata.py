@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfderm.contract import METADATA_INPUTS, MetadataColumn
+from tfderm.datasets import lab_results
 from tfderm.datasets.corpus import Record
 from tfderm.errors import InputError
 from tfderm.pipeline.auxiliary import number_of
 from tfderm.runtime.patient_data import encode
-
-UNITS = {"age": "years"}
 
 
 def metadata_columns(records: Sequence[Record], names: Sequence[str]) -> tuple[MetadataColumn, ...]:
@@ -43,7 +42,7 @@ def _column(records: Sequence[Record], name: str) -> MetadataColumn:
         mean=float(np.mean(numbers)),
         std=float(np.std(numbers)),
         range=(float(min(numbers)), float(max(numbers))),
-        unit=UNITS.get(name, ""),
+        unit="years" if name == "age" else lab_results.units().get(name, ""),
     )
 
 

@@ -74,8 +74,7 @@ def train(
     if not source:
         raise InputError(f"Recipe {recipe.name} has no data of its own: give --data MANIFEST, a folder or a known set.")
     if resume:
-        if not recipe.labels:
-            recipe = replace(recipe, labels=Run.open(output).recipe.labels)
+        recipe = _as_begun(recipe, Run.open(output).recipe)
         run = _resumable(output, recipe, initial)
         if (output / "model.keras").is_file():
             return run
@@ -83,7 +82,7 @@ def train(
         raise InputError(f"{output} holds a run already: continue it with --resume, or choose another folder.")
 
     corpus = datasets.load(source)
-    recipe = datasets.with_labels(recipe, corpus)
+    recipe = datasets.resolved(recipe, corpus)
     selection = datasets.select(corpus, recipe, training=True)
     if selection.left_out:
         print(selection.summary(), file=sys.stderr)
@@ -244,6 +243,12 @@ def _in_float32(
     twin = build_model(recipe, "float32", image, metadata)
     twin.set_weights(model.get_weights())
     return twin
+
+
+def _as_begun(recipe: Recipe, begun: Recipe) -> Recipe:
+    """The recipe with what it leaves to the data as the run found it there."""
+    metadata = begun.metadata if recipe.has_open_metadata else recipe.metadata
+    return replace(recipe, labels=recipe.labels or begun.labels, metadata=metadata)
 
 
 def _resumable(output: Path, recipe: Recipe, initial: Path | None) -> Run:
