@@ -2,6 +2,7 @@
 
 import random
 
+import pypdfium2
 import pytest
 from printed import LAYOUTS, NUMBERS, PATIENT, RENDERERS, expected_flag, results
 from scoring import Score, scan, score
@@ -40,3 +41,16 @@ def test_scans(renderer, tmp_path, tesseract):
         path, expected = render(layout, renderer, 0, tmp_path)
         total += score(parse(scan(path, tmp_path / "scan.pdf", seed=0)), expected)
     total.check(0.97)
+
+
+def test_a_page_that_lies_on_its_side_or_its_head_reads_as_upright(tmp_path, tesseract):
+    path, _ = render(next(iter(LAYOUTS)), next(iter(RENDERERS)), 0, tmp_path)
+    page = pypdfium2.PdfDocument(str(path))[0].render(scale=200 / 72, grayscale=True).to_pil()
+
+    def read(degrees):
+        page.rotate(degrees, expand=True).save(tmp_path / "scan.png", dpi=(200, 200))
+        return [(r.analyte, r.value, r.unit, r.flag, r.marked) for r in parse(tmp_path / "scan.png").results]
+
+    upright = read(0)
+    assert len(upright) >= 5
+    assert all(read(degrees) == upright for degrees in (90, 180, 270))

@@ -20,6 +20,7 @@ _STRIP = 64
 _MOST_DOUBTFUL = 80
 _STEEPEST = 5.0
 _LARGEST_SIDE = 6000
+_LEGIBLE = 0.8  # Sample reports at 200 dpi: 0.87 to 0.93 upright, 0.41 to 0.72 turned.
 
 
 def images_of(path: Path) -> Iterator:
@@ -59,7 +60,10 @@ def images_of(path: Path) -> Iterator:
 
 
 def recognise(image, path: Path) -> tuple[Word, ...]:
-    """Words of a page, boxes in pixels of `image`; each knows what the second reading found in its place.
+    """Words of a page, boxes in pixels of the upright `image`; each knows what the second reading found in its place.
+
+    A page that reads badly is turned by quarters as Tesseract sees fit or, where it takes head for foot, by a half more,
+    and stays turned if it then reads better.
 
     Args:
         image: grayscale Pillow image.
@@ -68,6 +72,33 @@ def recognise(image, path: Path) -> tuple[Word, ...]:
     Raises:
         InputError: Tesseract is not installed, or needs more than three minutes for the page.
     """
+    words = _read(image, path)
+    if _legibility(words) >= _LEGIBLE or not (quarter := _quarter_turn(image)):
+        return words
+    for turn in (quarter, quarter + 180):
+        words = max(words, _read(image.rotate(-turn, expand=True), path), key=_legibility)
+        if _legibility(words) >= _LEGIBLE:
+            break
+    return words
+
+
+def _legibility(words: Sequence[Word]) -> float:
+    """The recogniser's mean certainty."""
+    return statistics.fmean(word.certainty or 0.0 for word in words) if words else 0.0
+
+
+def _quarter_turn(image) -> int:
+    """Degrees, clockwise, by which Tesseract would turn a page; 0 where it has too little text to tell."""
+    import pytesseract
+
+    try:
+        found = pytesseract.image_to_osd(image, config=f"--dpi {DOTS_PER_INCH}", output_type=pytesseract.Output.DICT)
+    except pytesseract.TesseractError:
+        return 0
+    return int(found["rotate"])
+
+
+def _read(image, path: Path) -> tuple[Word, ...]:
     import cv2
     import numpy as np
 
