@@ -62,7 +62,7 @@ def images_of(path: Path) -> Iterator:
 def recognise(image, path: Path) -> tuple[Word, ...]:
     """Words of a page, boxes in pixels of the upright `image`; each knows what the second reading found in its place.
 
-    A page that reads badly is turned by quarters as Tesseract sees fit or, where it takes head for foot, by a half more,
+    A page that reads badly is turned by quarters as Tesseract sees fit, or half round more where it was wrong,
     and stays turned if it then reads better.
 
     Args:
