@@ -49,6 +49,9 @@ def test_withholding_is_nested_and_of_nothing_changes_nothing(run):
     with open(run.path / "predictions.csv", newline="", encoding="utf-8") as file:
         told = {row["image"]: float(row[f"probability_{run.recipe.labels[0]}"]) for row in csv.DictReader(file)}
     np.testing.assert_allclose(probabilities[0, :, 0], [told[image] for image in images], atol=1e-6)
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    table = page.partition('<table id="withheld">')[2].partition("</table>")[0]
+    assert "It reads age, sex, site beside the image" in table and table.count('<tr><th scope="row">') == 3
     assert np.abs(probabilities[2] - probabilities[0]).max() > 1e-4
     same = np.isclose(probabilities[1], probabilities[0]).all(axis=1)
     assert 0 < same.mean() < 0.6  # Half of the values withheld leave one record in eight as it was.

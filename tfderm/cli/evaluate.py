@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tfderm.evaluation import evaluate
     from tfderm.evaluation.area_of_interest import area_sentence
-    from tfderm.evaluation.missing import missing_sentence, missing_table
+    from tfderm.evaluation.missing import missing_rows, missing_sentence
     from tfderm.evaluation.report import write_report
     from tfderm.evaluation.wording import (
         component_sentence,
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         location_sentence,
         metrics_table,
         selective_sentences,
+        text_table,
         threshold_sentence,
         threshold_table,
     )
@@ -82,9 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
     if selective := selective_sentences(result):
         print()
         print("\n".join(selective))
-    if withheld := missing_table(result):
+    if withheld := missing_rows(result):
         print()
-        print(withheld)
+        print(text_table(withheld[0], withheld[1:]))
         print(missing_sentence(result))
     if chosen := threshold_table(result):
         print()

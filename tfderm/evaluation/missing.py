@@ -9,7 +9,7 @@ import numpy as np
 from tfderm.datasets.corpus import Corpus, Record
 from tfderm.evaluation.predictions import Predictions
 from tfderm.evaluation.scores import score, task_metrics
-from tfderm.evaluation.wording import format_interval, text_table
+from tfderm.evaluation.wording import format_interval
 from tfderm.files import atomic_path
 from tfderm.run import Run
 
@@ -53,15 +53,15 @@ def missing_report(
     return {"columns": [column.name for column in contract.metadata], "shares": rows}
 
 
-def missing_table(result: Mapping[str, Any]) -> str:
-    """As text: a line per share; "" for a model of images alone."""
+def missing_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """A header and a line per share, as text; empty for a model of images alone."""
     if "missing" not in result:
-        return ""
+        return []
     metrics = task_metrics(result["task"], len(result["labels"]))
     header = ["metadata withheld"]
     for metric in metrics.values():
         header += [metric.title, "difference"]
-    lines = []
+    lines = [header]
     for row in result["missing"]["shares"]:
         line = [f"{row['missing']:.0%}"]
         for name, metric in metrics.items():
@@ -70,10 +70,12 @@ def missing_table(result: Mapping[str, Any]) -> str:
                 format_interval(metric, row["differences"][name], signed=True),
             ]
         lines.append(line)
-    return text_table(header, lines)
+    return lines
 
 
 def missing_sentence(result: Mapping[str, Any]) -> str:
-    """What the table is, in words."""
+    """What the table is, in words; empty without one."""
+    if "missing" not in result:
+        return ""
     columns = ", ".join(result["missing"]["columns"])
     return f"It reads {columns} beside the image; each value withheld at random. Difference: from all that is known."

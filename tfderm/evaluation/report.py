@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfderm.errors import InputError
+from tfderm.evaluation.missing import missing_rows, missing_sentence
 from tfderm.evaluation.scores import EXTREME, task_metrics
 from tfderm.evaluation.wording import (
     PREDICTOR_TITLES,
@@ -73,6 +74,8 @@ def _content(run: Run, folders: Sequence[Path]) -> dict[str, Any]:
         "selective": selective_sentences(result),
         "thresholds": threshold_rows(result),
         "threshold_sentence": threshold_sentence(result),
+        "withheld": missing_rows(result),
+        "withheld_sentence": missing_sentence(result),
         "set_classes": result.get("selective", {}).get("sets", {}).get("classes", {}),
         "subgroups": _subgroups(result),
         "figures": [{**figure, "data": _inline(run.figures / figure["file"])} for figure in result["figures"]],
