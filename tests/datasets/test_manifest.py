@@ -168,7 +168,7 @@ def test_write_then_read_gives_the_same_records(tmp_path):
 def test_unknown_sources_list_what_is_accepted(tmp_path):
     (tmp_path / "x.txt").touch()
     for source in (tmp_path, tmp_path / "absent", tmp_path / "x.txt"):
-        with pytest.raises(InputError, match="a manifest CSV, .*, synthetic:psoriasis, .*synthetic:pigmented, or"):
+        with pytest.raises(InputError, match="a manifest CSV, .*, synthetic:psoriasis, .*synthetic:inflammatory, or"):
             load(source)
     with pytest.raises(InputError, match="No synthetic set"):
         load("synthetic:eczema")
