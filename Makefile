@@ -8,10 +8,10 @@ demo: $(READY)  ## the main job on embedded synthetic data; ends with runs/demo/
 	$(BIN)/tfderm demo -o runs/demo
 
 test: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-all: $(READY)  ## also those marked slow
-	$(BIN)/python -m pytest --all
+	$(BIN)/python -m pytest --all -n 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """Set-up shared by all tests: quiet TensorFlow, a cache of their own, real data where $TFDERM_DATA points to it."""
 
+import math
 import os
+import time
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -11,6 +13,17 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="run the slow tests too")
+    parser.addoption("--slow-minutes", type=float, default=math.inf, help="start no slow test after so many minutes")
+
+
+def pytest_configure(config):
+    config.started = time.monotonic()
+
+
+def pytest_runtest_setup(item):
+    minutes = item.config.getoption("--slow-minutes")
+    if item.get_closest_marker("slow") and time.monotonic() - item.config.started > 60 * minutes:
+        pytest.skip(f"slow: --slow-minutes {minutes:g} are over")
 
 
 def pytest_collection_modifyitems(config, items):
