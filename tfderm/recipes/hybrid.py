@@ -14,43 +14,30 @@ and `image` read less; `concatenation` joins otherwise.
 
 from dataclasses import replace
 
-from tfderm.recipe import Augmentation, Recipe
+from tfderm.recipe import Recipe
+from tfderm.recipes import metanet
 
 _DEMOGRAPHICS, _BLOOD = ("age", "sex", "site"), ("lab_*",)
 
-RECIPE = Recipe(
+RECIPE = replace(
+    metanet.RECIPE,
     name="hybrid",
     paper="Crinieri et al., Recognition of Skin Diseases and Exanthema with Deep Learning Techniques, section 6",
-    task="classification",
-    model="metanet",
-    model_options={"backbone": "resnet18", "units": 64},
     image_size=(72, 96),
     data="synthetic:inflammatory",
     metadata=(*_DEMOGRAPHICS, *_BLOOD),
-    augmentation=Augmentation(
-        horizontal_flip=True,
-        vertical_flip=True,
-        rotation=180.0,
-        zoom=0.1,
-        brightness=0.05,
-        contrast=0.1,
-        saturation=0.1,
-    ),
     batch_size=16,
     epochs=8,
-    learning_rate=5e-4,
-    learning_rate_schedule="cosine",
-    weight_decay=1e-4,
-    class_balance=True,
+    images_per_class=0,
+    pretraining=None,
+    claim={},
 )
 
 VARIANTS = {
-    "image": replace(RECIPE, name="hybrid:image", model="resnet18", model_options={}, metadata=()),
+    "image": metanet.image_alone(RECIPE, "hybrid:image"),
     "demographics": replace(RECIPE, name="hybrid:demographics", metadata=_DEMOGRAPHICS),
     "blood": replace(RECIPE, name="hybrid:blood", metadata=_BLOOD),
-    "concatenation": replace(
-        RECIPE, name="hybrid:concatenation", model_options={**RECIPE.model_options, "fusion": "concatenation"}
-    ),
+    "concatenation": metanet.concatenation(RECIPE, "hybrid:concatenation"),
 }
 
 TABLES = {

@@ -64,19 +64,21 @@ RECIPE = Recipe(
 )
 
 
-def _image_alone(recipe: Recipe, name: str, **changes) -> Recipe:
+def image_alone(recipe: Recipe, name: str, **changes) -> Recipe:
+    """The recipe without metadata and fusion."""
     backbone = recipe.model_options["backbone"]
     return replace(recipe, name=name, model=backbone, model_options={}, metadata=(), **changes)
 
 
-def _concatenation(recipe: Recipe, name: str, **changes) -> Recipe:
+def concatenation(recipe: Recipe, name: str, **changes) -> Recipe:
+    """The recipe with the paper's rival fusion."""
     options = {**recipe.model_options, "fusion": "concatenation"}
     return replace(recipe, name=name, model_options=options, **changes)
 
 
 VARIANTS = {
-    "image": _image_alone(RECIPE, "metanet:image", claim={"mean_class_recall": 0.8544}),
-    "concatenation": _concatenation(RECIPE, "metanet:concatenation", claim={"mean_class_recall": 0.8646}),
+    "image": image_alone(RECIPE, "metanet:image", claim={"mean_class_recall": 0.8544}),
+    "concatenation": concatenation(RECIPE, "metanet:concatenation", claim={"mean_class_recall": 0.8646}),
 }
 
 # The metadata ablation, SENet154; its rows of nothing and of all are the recipe and `image`.
@@ -133,8 +135,8 @@ for _backbone, _recalls in BACKBONES.items():
     _claims = [{"mean_class_recall": pair[0]} if pair else {} for pair in _recalls]
     VARIANTS |= {
         _backbone: replace(_large, claim=_claims[2]),
-        f"{_backbone}_image": _image_alone(_large, f"metanet:{_backbone}_image", claim=_claims[0]),
-        f"{_backbone}_concatenation": _concatenation(_large, f"metanet:{_backbone}_concatenation", claim=_claims[1]),
+        f"{_backbone}_image": image_alone(_large, f"metanet:{_backbone}_image", claim=_claims[0]),
+        f"{_backbone}_concatenation": concatenation(_large, f"metanet:{_backbone}_concatenation", claim=_claims[1]),
     }
 
 TABLES = {

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tfderm.datasets.synthetic.anatomy import UNITS, Frame
-from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
+from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder, write_jpeg
 from tfderm.datasets.synthetic.noise import generator, pick, smoothstep, uniform, whole
 from tfderm.datasets.synthetic.structures import STRUCTURES, Lesion, curves, field, make_lesion, scattered_dots
 from tfderm.files import write_csv
@@ -31,7 +31,6 @@ COLOURS = {
 }
 _MOST_STRUCTURES = 5
 _LEAST_CHANGE = 5e-4  # of the image's mean brightness, for a structure to count as shown
-_JPEG_QUALITY = 92
 _TEXT = """\
 Every image in this folder is SYNTHETIC: drawn by tfderm ({count} images of {height}x{width} pixels, seed
 {seed}). They show no person and no disease; results on them say nothing about clinical use.
@@ -74,8 +73,7 @@ def generate(
 def _write(target: Path, seed: int, number: int, image_size: tuple[int, int]) -> dict[str, Any]:
     image, facts = render(seed, number, image_size)
     name = f"images/lesion_{number:06d}.jpg"
-    _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    (target / name).write_bytes(data.tobytes())
+    write_jpeg(target / name, image)
     return {"image": name, "patient_id": f"D{number:06d}", **facts}
 
 

@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from tfderm.errors import InputError
 from tfderm.files import atomic_folder, write_json, write_text
 
@@ -31,6 +34,12 @@ def render_all(render: Callable[[Any], Any], tasks: Iterable[Any]) -> list[Any]:
     """`render` of every task, in the order of the tasks."""
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         return list(pool.map(render, tasks))
+
+
+def write_jpeg(path: Path, image: np.ndarray) -> None:
+    """Write (height, width, 3) uint8 RGB; the bytes depend on the version of OpenCV."""
+    _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    path.write_bytes(data.tobytes())
 
 
 def _check(folder: Path, num_patients: int, image_size: tuple[int, int], seed: int) -> None:

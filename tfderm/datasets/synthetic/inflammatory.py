@@ -16,7 +16,7 @@ import numpy as np
 
 from tfderm.datasets.lab_results import attach
 from tfderm.datasets.synthetic import psoriasis_eczema
-from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
+from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder, write_jpeg
 from tfderm.datasets.synthetic.labelled import photographs
 from tfderm.datasets.synthetic.noise import bell, generator, whole
 from tfderm.datasets.synthetic.patients import Patient, make_patient
@@ -28,7 +28,6 @@ WINDOW = 60
 _STREAM = 3_000  # beyond any visit's number
 _WHOLE_PHOTOGRAPH = (216, 324)
 _MARGIN = 0.35  # of the lesion, around it
-_JPEG_QUALITY = 92
 _UNKNOWN, _WITHOUT_REPORT, _NOT_MEASURED = 0.08, 0.15, 0.12
 _FIRST_DAY = date(2024, 1, 8)
 # English and Italian name; unit of the table, another unit and its factor; median in psoriasis and in eczema; spread of
@@ -98,8 +97,7 @@ def _write_photograph(
     picture = psoriasis_eczema.render(seed, patient, number, _WHOLE_PHOTOGRAPH)
     name = f"images/{patient.name}_{number}.jpg"
     close = cv2.resize(_close(picture.image, picture.mask), image_size[::-1], interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", close[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    (target / name).write_bytes(data.tobytes())
+    write_jpeg(target / name, close)
     rng = generator(seed, patient.number, _STREAM, number, 2)
     day = _first_visit(seed, patient) + timedelta(days=30 * (number - 1))
     known = {"age": str(patient.age), "sex": patient.sex}

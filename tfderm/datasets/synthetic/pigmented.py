@@ -7,12 +7,11 @@ age and the site are drawn to agree more often than not, so that reading them be
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from tfderm.clinical.taxonomy import SPEAKS_FOR
 from tfderm.datasets.synthetic import dermoscopy
-from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder
+from tfderm.datasets.synthetic.folder import describe, render_all, synthetic_folder, write_jpeg
 from tfderm.datasets.synthetic.noise import bell, generator, pick
 from tfderm.files import write_csv
 
@@ -22,7 +21,6 @@ SITES = ("back", "chest", "face", "lower extremity", "upper extremity")
 _AGES = {"nv": (36.0, 12.0), "bkl": (64.0, 11.0), "mel": (57.0, 14.0)}
 _SITE_WEIGHTS = {"nv": (4.0, 2.0, 0.5, 2.0, 1.5), "bkl": (1.0, 1.0, 5.0, 1.0, 2.0), "mel": (3.0, 0.5, 1.0, 4.0, 1.5)}
 _UNKNOWN = 0.08
-_JPEG_QUALITY = 92
 _TEXT = """\
 Every image in this folder is SYNTHETIC: drawn by tfderm ({count} images of {height}x{width} pixels, seed
 {seed}). They show no person and no disease; results on them say nothing about clinical use.
@@ -62,8 +60,7 @@ def generate(
 def _write(target: Path, seed: int, number: int, image_size: tuple[int, int]) -> dict[str, Any]:
     image, label = _lesion(seed, number, image_size)
     name = f"images/lesion_{number:06d}.jpg"
-    _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    (target / name).write_bytes(data.tobytes())
+    write_jpeg(target / name, image)
     return {"image": name, "patient_id": f"M{number:06d}", "label": label, **_patient(seed, number, label)}
 
 
