@@ -83,8 +83,8 @@ class Recipe:
             class several times; 0 for as many images as the training split has, in all.
         metadata: classification only: columns of the metadata that a model with such inputs reads beside the image; a
             name that ends with `*` stands for those of the data that begin so (`datasets.resolved`).
-        metadata_dropout: with `metadata`: how often, in training, an image comes without any of it, and otherwise each
-            value is withheld; the model learns to do without. 0..1.
+        metadata_dropout: with `metadata`: how often, in training, a value is withheld, 0..1. Beside it every image is
+            learned without any of its metadata too.
         auxiliary: classification only: columns of the metadata that the network learns to tell beside the class, while
             it trains; the saved model does not tell them.
         weights: published weights to start from, as `tfderm.create_model` takes them: a file, or a name such as

@@ -146,6 +146,17 @@ def test_folds_side_by_side_are_the_same_folds(folds, tmp_path):
     assert [fold["num_images"] for fold in parallel["folds"]] == [fold["num_images"] for fold in summary["folds"]]
 
 
+def test_what_folds_begin_from_is_trained_before_their_processes(folds, tmp_path, monkeypatch):
+    def stop(recipe):
+        raise KeyboardInterrupt(recipe.name)
+
+    monkeypatch.setattr("tfderm.training.train.pretrained_run", stop)
+    begun = replace(RECIPE, pretraining=replace(RECIPE, name="first"))
+    with pytest.raises(KeyboardInterrupt, match=RECIPE.name):
+        cross_validate(begun, data=str(folds[0]), output=tmp_path, jobs=2)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_fold_that_fails_in_its_process_says_why_and_stops_the_others(folds, tmp_path):
     source, _, _ = folds
     with pytest.raises(InputError, match=r"fold-\d failed; .*fold-\d.log ends with: .*not a finite number"):

@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tfderm import datasets
+from tfderm import datasets, models
 from tfderm.cli import main
 from tfderm.errors import InputError
 from tfderm.evaluation import evaluate
 from tfderm.evaluation.missing import WITHHELD_FILE
 from tfderm.files import write_csv
+from tfderm.pipeline.input_pipeline import InputPipeline
 from tfderm.recipes import get_recipe
 from tfderm.run import Run
 from tfderm.training import train
+from tfderm.training.objective import compile_model, taught_classes, trained_model
 
 TINY = ["epochs=1", "image_size=(32,32)", "images_per_class=16", "batch_size=16", "pretraining=None"]
 
@@ -38,6 +40,32 @@ def test_the_contract_has_the_columns_of_the_training_photographs(run):
     ages = [float(record.metadata["age"]) for record in training if "age" in record.metadata]
     assert (age.mean, age.range) == (pytest.approx(np.mean(ages)), (min(ages), max(ages)))
     assert sex.values == ("female", "male") and "lower extremity" in site.values
+
+
+def test_every_image_is_learned_without_its_metadata_too(run):
+    """By the loss: the cross-entropy of what the saved network answers, plus that of what it answers to the image."""
+    corpus = datasets.load(run.environment["data"]["source"])
+    records = [record for record in corpus.records if run.splits[record.image] == "validation"]
+    model = models.load(run.model_path)
+    recipe = replace(run.recipe, class_balance=False, images_per_class=0, batch_size=len(records))
+    learner = trained_model(model, recipe)
+    compile_model(learner, recipe, 1)
+    assert {id(variable) for variable in learner.variables} == {id(variable) for variable in model.variables}
+    answers, columns = taught_classes(learner), run.contract.metadata
+    pipeline = InputPipeline(corpus, records, recipe, (), False, answers=answers, metadata=columns)
+    ((inputs, targets, weights),) = pipeline.dataset()
+    inputs = {name: value.numpy() for name, value in inputs.items()}
+    loss = float(learner.test_on_batch(inputs, targets, weights, return_dict=True)["loss"])
+
+    def cross_entropy(known):
+        probabilities = model.predict_on_batch({**inputs, "metadata_known": known})["probabilities"]
+        truth = np.asarray(targets["probabilities"])
+        return -np.log(probabilities[np.arange(len(truth)), truth]).mean()
+
+    known = inputs["metadata_known"]
+    expected = cross_entropy(known) + cross_entropy(np.zeros_like(known))
+    assert loss - float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
+    assert cross_entropy(known) != pytest.approx(cross_entropy(np.zeros_like(known)), rel=1e-3)
 
 
 def test_withholding_is_nested_and_of_nothing_changes_nothing(run):

@@ -77,7 +77,8 @@ def run_folds(folds: Sequence[Fold], jobs: int, starting: Callable[[Fold], None]
     """Train and evaluate several folds, `jobs` at a time.
 
     With more than one job, each fold has a process of its own with an equal share of the cores, and says what it does
-    in `fold-N.log`. Where one fails or is stopped, the others are stopped too; all continue from their last epochs.
+    in `fold-N.log`; what folds begin from is trained before, on all cores. Where one fails or is stopped, the others
+    are stopped too; all continue from their last epochs.
 
     Args:
         folds: none of them finished.
@@ -96,6 +97,7 @@ def run_folds(folds: Sequence[Fold], jobs: int, starting: Callable[[Fold], None]
             starting(fold)
             run_fold(fold)
         return
+    _pretrain(folds)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
     waiting, running = list(reversed(folds)), {}
@@ -119,6 +121,15 @@ def run_folds(folds: Sequence[Fold], jobs: int, starting: Callable[[Fold], None]
         for process, _ in running.values():
             process.terminate()
             process.join()
+
+
+def _pretrain(folds: Sequence[Fold]) -> None:
+    from tfderm.training.train import pretrained_run
+
+    for fold in folds:
+        begun = (fold.run.path / "recipe.json").is_file()
+        if fold.recipe.pretraining is not None and fold.initial is None and not begun:
+            pretrained_run(fold.recipe)
 
 
 def _run_in_process(fold: Fold, threads: int) -> None:

@@ -17,6 +17,10 @@ _AGE_SEX_SITE = (
 )
 
 
+WITHOUT_METADATA = "without_metadata"
+"""Output of `with_answer_without_metadata`."""
+
+
 def metanet(
     backbone="resnet50",
     fusion="multiplication",
@@ -73,3 +77,21 @@ def metanet(
             if source is not None and source is not variable and source.shape == variable.shape:
                 variable.assign(source)
     return model
+
+
+def with_answer_without_metadata(model):
+    """The network with a second output, `without_metadata`: its `probabilities` were nothing known of the patient.
+
+    Both come from the same maps, so that it costs a fusion and a head.
+
+    Args:
+        model: of `metanet`.
+
+    Returns:
+        keras.Model of the same variables with the outputs `probabilities` and `without_metadata`, both (B, num_classes).
+    """
+    maps, encoded = model.get_layer("fusion").input
+    probabilities = model.output["probabilities"]
+    head = keras.Model([maps, encoded], probabilities, name="fusion_and_head")
+    alone = head([maps, keras.ops.zeros_like(encoded)])
+    return keras.Model(model.input, {"probabilities": probabilities, WITHOUT_METADATA: alone})

@@ -150,7 +150,7 @@ class InputPipeline:
         if self.training:
             share = self.recipe.metadata_dropout
             rng = np.random.default_rng([self.recipe.seed, epoch, step, len(positions)])
-            known = known * (rng.random((len(known), 1)) >= share) * (rng.random(known.shape) >= share)
+            known = known * (rng.random(known.shape) >= share)
         return [values, known.astype(np.float32)]
 
     def _location_targets(self, boxes) -> list[np.ndarray]:

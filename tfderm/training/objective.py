@@ -8,9 +8,13 @@ from tfderm.clinical.pasi import COMPONENT_LIMITS
 from tfderm.errors import InputError
 from tfderm.losses import ComponentLoss, LocationFocalLoss, SeverityLoss
 from tfderm.models.faster_rcnn import FasterRCNNTraining
+from tfderm.models.metanet import WITHOUT_METADATA, with_answer_without_metadata
 from tfderm.pipeline.auxiliary import AuxiliaryTarget
 from tfderm.recipe import Recipe
 from tfderm.training.optimizers import make_optimizer
+
+TAUGHT = ("probabilities", "glimpse", WITHOUT_METADATA)
+"""Outputs of a classifier that learn the class."""
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -19,8 +23,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     Severity: equation 9 of paper 1. Location maps weigh 2 mu, because the loss of a pair sums over its two images
     while Keras averages over images. Components add the mean absolute error of their graded photographs.
     Classification: cross-entropy, with the class weights of the input pipeline, as much of what a spatial transformer
-    saw at a glimpse, and 0.3 times the cross-entropy of each auxiliary output where it is known. Several labels: the
-    mean of their binary cross-entropies. Detection: `model` computes its own loss.
+    saw at a glimpse or the network answers without metadata, and 0.3 times the cross-entropy of each auxiliary output
+    where it is known. Several labels: the mean of their binary cross-entropies. Detection: `model` computes its own
+    loss.
     """
     optimizer = make_optimizer(recipe, model, steps_per_epoch)
     if recipe.task == "severity":
@@ -45,9 +50,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         losses = {"probabilities": keras.losses.BinaryCrossentropy()}
         model.compile(optimizer, loss=losses, metrics={"probabilities": [area]})
     else:
-        weights = {"probabilities": 1.0, "glimpse": 1.0, "auxiliary": 0.3, **recipe.loss_weights}
+        weights = {**dict.fromkeys(TAUGHT, 1.0), "auxiliary": 0.3, **recipe.loss_weights}
         losses = {name: keras.losses.SparseCategoricalCrossentropy() for name in model.output}
-        loss_weights = {name: weights[name.partition("_")[0]] for name in model.output}
+        loss_weights = {name: weights[name if name in TAUGHT else "auxiliary"] for name in model.output}
         metrics = {"probabilities": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}
         model.compile(optimizer, loss=losses, loss_weights=loss_weights, metrics=metrics)
 
@@ -56,7 +61,8 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
     """What `fit` takes for `model`: another model of the same variables where training needs more or other outputs.
 
     For detection that is a model which knows the losses; for classification one without outputs that nobody teaches,
-    and with auxiliary targets one that has an output for each, which reads the layer `features`.
+    with metadata one that also answers without, so that every image is learned in both ways, and with auxiliary targets
+    one that has an output for each, which reads the layer `features`.
 
     Raises:
         InputError: auxiliary targets for a network without that layer.
@@ -65,6 +71,8 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
         return FasterRCNNTraining(model, seed=recipe.seed)
     if recipe.task != "classification":
         return model
+    if recipe.metadata:
+        model = with_answer_without_metadata(model)
     taught = {name: model.output[name] for name in taught_classes(model)}
     if not auxiliary:
         return model if len(taught) == len(model.output) else keras.Model(model.input, taught)
@@ -82,4 +90,4 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
 
 def taught_classes(model: keras.Model) -> list[str]:
     """Outputs of a classifier that learn the class."""
-    return [name for name in model.output if name in ("probabilities", "glimpse")]
+    return [name for name in model.output if name in TAUGHT]

@@ -38,7 +38,8 @@ def rate_factors(model: keras.Model, first: float) -> dict[str, float]:
     """
     if first == 1:
         return {}
-    layers = [layer for layer in model.layers if layer.trainable_variables]
+    # A model within the model is a second use of layers that stand beside it.
+    layers = [layer for layer in model.layers if layer.trainable_variables and not isinstance(layer, keras.Model)]
     return {
         variable.path: first ** (above / max(len(layers) - 1, 1))
         for above, layer in enumerate(reversed(layers))
