@@ -88,7 +88,7 @@ def with_answer_without_metadata(model):
         model: of `metanet`.
 
     Returns:
-        keras.Model of the same variables with the outputs `probabilities` and `without_metadata`, both (B, num_classes).
+        keras.Model of the same variables; outputs `probabilities` and `without_metadata`, both (B, num_classes).
     """
     maps, encoded = model.get_layer("fusion").input
     probabilities = model.output["probabilities"]
