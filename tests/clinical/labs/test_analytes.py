@@ -4,6 +4,7 @@ from importlib import resources
 
 import pytest
 
+from tfderm.clinical.labs import parse
 from tfderm.clinical.labs.analytes import CUT, EXACT, analytes, candidates
 from tfderm.clinical.labs.units import is_unit
 
@@ -63,6 +64,21 @@ def test_names_as_printed(printed, name):
 @pytest.mark.parametrize("printed", ["Glucose, Urine", "U-Creatinine", "Hemoglobin S", "IgE, Dermatophagoides", "John"])
 def test_other_things_are_not_taken_for_them(printed):
     assert not [found for found in candidates(printed) if found.fit == EXACT]
+
+
+@pytest.mark.parametrize(
+    "printed", ["Hemoglobin A2 2.5 %", "IgE d1 0.5 kU/L", "Complement C1q 20 mg/dL", "Total Iron Q2 9 ug/dL"]
+)
+def test_a_name_does_not_end_before_a_letter_with_a_figure(printed, tmp_path):
+    (tmp_path / "report.txt").write_text(printed)
+    assert parse(tmp_path / "report.txt").results == ()
+
+
+@pytest.mark.parametrize(
+    "printed", ["WBC¹", "WBC^01", "HbA1c¹", "M.C.H.C.", "I.N.R.", "Mean corpusc. haemoglobin (MCH)"]
+)
+def test_marks_and_points_are_no_part_of_a_name(printed):
+    assert candidates(printed)[0].fit == EXACT
 
 
 def test_a_cut_name_may_be_either():

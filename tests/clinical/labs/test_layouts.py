@@ -33,6 +33,30 @@ def test_text(layout, renderer, tmp_path):
     assert total.ranges >= 0.99 * total.number
 
 
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_text_of_a_turned_page(degrees, tmp_path):
+    path, _ = render(next(iter(LAYOUTS)), next(iter(RENDERERS)), 0, tmp_path)
+    turned = pypdfium2.PdfDocument.new()
+    for number, page in enumerate(pypdfium2.PdfDocument(str(path))):
+        width, height = page.get_size()
+        sheet = turned.new_page(*((height, width) if degrees % 180 else (width, height)))
+        form = page_as_form(turned, path, number)
+        corner = {90: (0, width), 180: (width, height), 270: (height, 0)}[degrees]
+        form.set_matrix(pypdfium2.PdfMatrix().rotate(degrees).translate(*corner))
+        sheet.insert_obj(form)
+        sheet.gen_content()
+    turned.save(tmp_path / "turned.pdf")
+
+    def read(path):
+        return [(r.analyte, r.value, r.unit, r.flag, r.marked) for r in parse(path).results]
+
+    assert read(tmp_path / "turned.pdf") == read(path) and len(read(path)) >= 5
+
+
+def page_as_form(document, path, number):
+    return pypdfium2.PdfDocument(str(path)).page_as_xobject(number, document).as_pageobject()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_scans(renderer, tmp_path, tesseract):

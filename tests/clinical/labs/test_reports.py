@@ -3,6 +3,7 @@
 import pytest
 
 from tfderm.clinical.labs import parse
+from tfderm.errors import InputError
 
 ONE_LINE = [
     # line, value, comparator, unit, low, high, flag, derived flag
@@ -24,6 +25,14 @@ ONE_LINE = [
     ("Hb: 135 g/L (Ref: 120-160)", 135.0, None, "g/L", 120.0, 160.0, None, None),
     ("INR 1.1 0.9-1.2", 1.1, None, None, 0.9, 1.2, None, None),
     ("718-7  Hb  13.5  g/dL  12-16", 13.5, None, "g/dL", 12.0, 16.0, None, None),
+    ("M.C.V.  78,1  fl  80,0-99,0  (LL)", 78.1, None, "fL", 80.0, 99.0, "L", "L"),
+    ("V.E.S.  18  mm (1 h)  fino a 15  Elevato", 18.0, None, "mm/h", None, 15.0, "H", "H"),
+    ("WBC¹  12.8  x E9/L  4.0-11.0  Above normal", 12.8, None, "10*9/L", 4.0, 11.0, "H", "H"),
+    ("Platelets 250 10⁹ cells/L 150-400", 250.0, None, "10*9/L", 150.0, 400.0, None, None),
+    ("CONTENUTO MEDIO Hb (MCH)  25,7  pg  27,0-33,0  ▾", 25.7, None, "pg", 27.0, 33.0, "L", "L"),
+    ("Serum total 25-hydroxy vitamin D level 116 nmol/L 50-150", 116.0, None, "nmol/L", 50.0, 150.0, None, None),
+    ("HbA1c 56 mmol/mol Hb (20 - 41) [High]", 56.0, None, "mmol/mol", 20.0, 41.0, "H", "H"),
+    ("Ferritina 10 ng/mL oltre 15 Inferiore", 10.0, None, "ng/mL", 15.0, None, "L", "L"),
 ]
 
 
@@ -248,6 +257,70 @@ Hemoglobin      g/dL       12-16        13.1         12.8         11.4
 """,
         [("718-7", 13.5, 12.0, 16.0, None), ("2345-7", 130.0, 70.0, 99.0, "H")],
     ),
+    "a title that is not understood": (
+        """
+Test          Current Result and Flag    Units    Reference Interval
+Hemoglobin    11.2          Low          g/dL     12.0-16.0
+""",
+        [("718-7", 11.2, 12.0, 16.0, "L")],
+    ),
+    "limits in columns of their own": (
+        """
+Esame         Risultato   U.M.    Valore minimo   Valore massimo   Note
+Glicemia      130         mg/dl   70              99               H
+""",
+        [("2345-7", 130.0, 70.0, 99.0, "H")],
+    ),
+    "dates above the table": (
+        """
+Report date 23-Mar-2025   Collected 22-Mar-2025
+Haemoglobin    125 g/L   (115 - 165)
+""",
+        [("718-7", 125.0, 115.0, 165.0, None)],
+    ),
+    "units as titles": (
+        """
+Test          %       Ref.     10^3/uL   Ref.
+Neutrophils   55.2    40-75    3.45      1.8-7.7
+""",
+        [("770-8", 55.2, 40.0, 75.0, None), ("751-8", 3.45, 1.8, 7.7, None)],
+    ),
+    "a portal's cards": (
+        """
+Hemoglobin
+Normal range: 11.7 - 15.7 g/dL
+Value
+8.3 Low
+
+CHOLESTEROL, TOTAL   Reference Range: <200 mg/dL
+262 HIGH
+""",
+        [("718-7", 8.3, 11.7, 15.7, "L"), ("2093-3", 262.0, None, 200.0, "H")],
+    ),
+    "a name above and below its value": (
+        """
+Haemoglobin         125   g/L   115-165
+
+Mean Corpuscular
+Haemoglobin         335   g/L   315-345
+Concentration
+""",
+        [("718-7", 125.0, 115.0, 165.0, None), ("786-4", 335.0, 315.0, 345.0, None)],
+    ),
+    "a comment and a table of categories": (
+        """
+Test               Result    Units    Reference
+Hemoglobin A1c     5.5       %        4.8-5.6
+Triglycerides      144       mg/dL    0-149
+
+HbA1c 6.5% or above on two occasions is diagnostic of diabetes.
+Category           LDL Cholesterol    Triglycerides
+Optimal            <100 mg/dL         <150 mg/dL
+Borderline         130-159 mg/dL      150-199 mg/dL
+High               160-189 mg/dL      200-499 mg/dL
+""",
+        [("4548-4", 5.5, 4.8, 5.6, None), ("2571-8", 144.0, 0.0, 149.0, None)],
+    ),
     "one row a day": (
         """date,Hemoglobin (g/dL),Glucose (mg/dL),Platelets (10^3/uL)
 2025-03-01,13.5,92,250
@@ -263,3 +336,25 @@ def test_common_tables(tmp_path, name):
     results = read(tmp_path, text.lstrip("\n")).results
     assert [(r.loinc, r.value, r.reference_low, r.reference_high, r.flag) for r in results] == expected
     assert not any(result.marked for result in results)
+
+
+def test_a_scale_is_not_converted_to_another(tmp_path):
+    [result] = read(tmp_path, "HbA1c 56 mmol/mol").results
+    assert (result.loinc, result.converted_value, result.converted_unit) == ("59261-8", 56.0, "mmol/mol")
+
+
+def test_a_value_after_a_load_is_marked(tmp_path):
+    for line in ("Glucose 120 min  145 mg/dL  <140", "Insulin 2 hours  55 uIU/mL"):
+        assert all(result.marked for result in read(tmp_path, line).results)
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("patient_id,test,value,unit\nA1,Glucose,92,mg/dL\nA2,Glucose,130,mg/dL\n", "rows of 2 patients"),
+        ("Date,Glucose (mg/dL),Sodium,Potassium\n2025-01-01,92,140,4\n2025-02-01,95,141,4\n", "2 rows of results"),
+    ],
+)
+def test_several_reports_in_one_table_are_refused(tmp_path, text, reason):
+    with pytest.raises(InputError, match=reason):
+        read(tmp_path, text, "export.csv")

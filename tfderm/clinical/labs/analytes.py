@@ -30,12 +30,15 @@ _FILLERS = set(
     " sierica plasma plasmatico plasmatica blood sangue ematico ematica ser plas edta venous venoso whole enzymatic"
     " enzimatico colorimetric jaffe ise hplc ifcc ngsp westergren clia eclia elisa nephelometry turbidimetry hexokinase"
     " god pap kinetic uv modified method metodo immunoturbidimetric photometric fs sp sg srm ps test esame valore value"
-    " result".split()
+    " result quant concentration concentrazione estimation standardised standardized".split()
 )
 _LEADING = {"s", "p", "b", "sg", "ser", "fs", "pl", "sr", "sp"}
 _MAX_WORDS = 9
 _NEAR = 0.84
 _FOLDS = str.maketrans("10i58", "lolsb")
+# Raised figures and letters, which stand after a caret where their height tells them.
+_FOOTNOTE = re.compile(r"(?<!10)(?<=[\w)\]])\^\w{1,2}(?!\S)|(?<=[^\W\d_])[¹²³⁰⁴-⁹]+(?!\S)")
+_DOTTED = re.compile(r"(?<!\w)(?:[^\W\d_]\.){2,}(?:[^\W\d_](?!\w))?")
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,12 @@ def by_code(code: str) -> Candidate | None:
 
 
 def tokens(text: str) -> tuple[str, ...]:
-    """Words of a name in small letters without accents; Greek letters by name, `%`, `#` and charges kept."""
+    """Words of a name in small letters without accents and footnotes, M.C.V. as one; Greek letters by name, `%`, `#`
+    and charges kept."""
     for greek, name in (("α", "alpha "), ("β", "beta "), ("γ", "gamma "), ("μ", "u"), ("µ", "u")):
         text = text.replace(greek, name)
+    text = _FOOTNOTE.sub("", text)
+    text = _DOTTED.sub(lambda match: match[0].replace(".", "") + " ", text)
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return tuple(re.findall(r"[a-z0-9]+\+*|%|#", text.lower().replace("'", "").replace("’", "")))
 
@@ -165,12 +171,11 @@ def candidates(name: str, recognised: bool = False) -> tuple[Candidate, ...]:
     words = tokens(name)
     if not words or len(words) > 2 * _MAX_WORDS or _FOREIGN & set(words) or words[0] == "u":
         return ()
-    found = _exact(words) or _exact(_without_fillers(words)) or _of_parts(name)
+    found = _exact(words) or _exact(_without_fillers(words)) or _of_parts(name) or _of_abbreviation(name)
     if found:
         return tuple([Candidate(analyte, EXACT) for analyte in found] + _longer(words, found))
     cut = name.rstrip().endswith(("...", "…", "."))
-    shortened = _shortened(words, cut)
-    if shortened:
+    if shortened := _shortened(words, cut):
         return tuple(Candidate(analyte, CUT) for analyte in shortened)
     if recognised and (near := _near(words)):
         return tuple(Candidate(analyte, ALIKE) for analyte in near)
@@ -198,6 +203,23 @@ def _of_parts(name: str) -> tuple[Analyte, ...]:
         return ()
     owners = [_exact(part) or _exact(_without_fillers(part)) for part in parts]
     return tuple(analyte for analyte in owners[0] if all(analyte in others for others in owners[1:]))
+
+
+def _of_abbreviation(name: str) -> tuple[Analyte, ...]:
+    """Analytes of an abbreviation in brackets after words that are known each, as in "Contenuto medio Hb (MCH)"."""
+    match = re.fullmatch(r"([^()\[\]]+)[(\[]([^\W_]{2,6})[)\]]\W*", name)
+    if not match or not all(_is_known(word) for word in tokens(match[1])):
+        return ()
+    described = candidates(match[1].strip())
+    owners = _exact(tokens(match[2]))
+    if any(candidate.fit == EXACT and candidate.analyte not in owners for candidate in described):
+        return ()
+    return owners
+
+
+def _is_known(word: str) -> bool:
+    known = vocabulary()
+    return word in known or (len(word) >= 4 and any(other.startswith(word) for other in known))
 
 
 def _longer(words: tuple[str, ...], found: Iterable[Analyte]) -> list[Candidate]:

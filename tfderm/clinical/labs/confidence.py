@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tfderm.clinical.labs.ocr import differs
 from tfderm.clinical.labs.reading import Reading
+from tfderm.clinical.labs.records import SENTENCE
 
 STORED, RECOGNISED = 0.99, 0.97
 """Confidence without a doubt: of stored text, and of text recognised from pixels."""
@@ -21,6 +22,7 @@ _COSTS = {
     "two flags": 0.8,
     "no unit": 0.7,
     "name amid other text": 0.7,
+    SENTENCE: 0.7,
     "name not wholly understood": 0.7,
     "read differently the second time": 0.6,
     "far outside the range": 0.6,

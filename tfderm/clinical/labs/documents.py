@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tfderm.clinical.labs.analytes import candidates
 from tfderm.errors import InputError
 
 MAX_BYTES = 64 * 2**20
@@ -25,6 +26,7 @@ MAX_SECONDS = 10
 _PATIENCE = 60
 # One character of plain text in points, so that text and PDF share one notion of a gap between columns.
 _ADVANCE, _LEADING = 6.0, 12.0
+_PATIENT = ("patient", "patientid", "patientname", "mrn", "subject", "subjectid", "paziente", "idpaziente")
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM", b"GIF8")
 
 
@@ -219,6 +221,7 @@ def _cells(text: str, delimiter: str, path: Path) -> list[list[tuple[int, str]]]
         rows = [[cell.strip() for cell in row] for row in reader]
     except csv.Error as error:
         raise InputError(f"{path} is not a sound CSV ({error}); export it again.") from None
+    _refuse_several_reports(rows, path)
     widths: list[int] = []
     for row in rows:
         if len(row) > 200 or any(len(cell) > 20 * MAX_CELL for cell in row):
@@ -229,6 +232,23 @@ def _cells(text: str, delimiter: str, path: Path) -> list[list[tuple[int, str]]]
             widths[index] = max(widths[index], min(len(cell), MAX_CELL))
     starts = [sum(widths[:index]) + 3 * index for index in range(len(widths))]
     return [[(starts[index], cell[:MAX_CELL]) for index, cell in enumerate(row) if cell] for row in rows]
+
+
+def _refuse_several_reports(rows: list[list[str]], path: Path) -> None:
+    header, *others = [row for row in rows if any(row)] or [[]]
+    if sum(bool(candidates(title)) for title in header) >= 3 and len(others) > 1:
+        raise InputError(
+            f"{path} has {len(others)} rows of results below one row of names; give a file for each of them, so "
+            "that they can be told apart."
+        )
+    for column, title in enumerate(header):
+        if "".join(filter(str.isalpha, title.lower())) in _PATIENT:
+            patients = {row[column] for row in others if len(row) > column and row[column]}
+            if len(patients) > 1:
+                raise InputError(
+                    f"{path} has rows of {len(patients)} patients in the column {title}; give a file for each, so that "
+                    "their results can be told apart."
+                )
 
 
 def _split(text: str) -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ _AT_MOST = (
 )
 _AT_LEAST = (
     r"(?:>\s*(?:or\s*)?=|≥|>|sup(?:eriore|\.)?\s+a|maggiore\s+di|greater\s+than|more\s+than|above|over|at\s+least|min\.?|"
-    r"almeno)"
+    r"almeno|oltre)"
 )
 _MALE = r"(?:adult\s+)?(?:males?|men|man|maschi[oe]?|maschile|uomini|uomo|M|U|♂)"
 _FEMALE = r"(?:adult\s+)?(?:females?|women|woman|femmin[ae]|femminile|donn[ae]|F|D|♀)"
@@ -30,7 +30,7 @@ _LABELS = {
     rf"(?:\s*[:=]|(?=\s*[\[(]?\s*(?:{NUMBER}{_MARK}{_TO}\d|{_AT_MOST}|{_AT_LEAST})))",
     PREVIOUS: r"(?:previous|prev|prior|last|precedente|prec|past|delta|change)\b\.?"
     r"(?:\s*(?:result|value|risultato))?\s*[:=(]?",
-    RESULT: r"(?:results?|values?|risultat[oi]|valore|esito)\s*[:=]",
+    RESULT: r"(?:results?|values?|risultat[oi]|valore|esito)(?:\s*[:=]|(?=\s+[<>≤≥]?\s*\d))",
     "flag": r"(?:flags?|status|stato)\s*[:=]",
     "unit": r"(?:units?|u\.?\s?m\.?|unit[aà](?:\s+di\s+misura)?|uom)\s*[:=]",
 }
@@ -38,14 +38,17 @@ _SKIPPED = (
     r"\d{1,2}(?P<s>[/.-])\d{1,2}(?P=s)\d{2,4}|\d{4}(?P<t>[/-])\d{1,2}(?P=t)\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\b)?|"
     r"1\s*:\s*\d+|\[?\d{4,5}-\d\]?(?=\s|$)"
 )
-_HIGH = (
-    r"(?:critical\s+high|very\s+high|above\s+(?:range|normal)|HIGH|[Hh]igh|ALTO|[Aa]lto|alta|HH|HI|Hi|H|\(H\)|\[H\]|"
-    r"[↑▲⬆⇑]+|(?<=\s)\++(?=\s))"
+_UP, _DOWN = "↑▲⬆⇑▴⇧↗△", "↓▼⬇⇓▾⇩↘▽"
+_HIGH_WORD = (
+    r"(?:(?i:critical(?:ly)?\s+high|very\s+high|above\s+(?:range|normal|reference)|high|elevated|increased|alt[oa]|"
+    r"elevat[oa]|aumentat[oa]|superiore|hi)|HH|H)"
 )
-_LOW = (
-    r"(?:critical\s+low|very\s+low|below\s+(?:range|normal)|LOW|[Ll]ow|BASSO|[Bb]asso|bassa|LL|LO|Lo|L|\(L\)|\[L\]|"
-    r"[↓▼⬇⇓]+)"
+_LOW_WORD = (
+    r"(?:(?i:critical(?:ly)?\s+low|very\s+low|below\s+(?:range|normal|reference)|low|decreased|bass[oa]|diminuit[oa]|"
+    r"ridott[oa]|inferiore|lo)|LL|L)"
 )
+_HIGH = rf"(?:[\[(]\s*{_HIGH_WORD}\s*[\])]|{_HIGH_WORD}|[{_UP}]+|(?<=\s)\++(?=\s))"
+_LOW = rf"(?:[\[(]\s*{_LOW_WORD}\s*[\])]|{_LOW_WORD}|[{_DOWN}]+)"
 _NORMAL = r"(?:NORMALE?|[Nn]ormale?|NORM|WNL|[Ww]ithin\s+(?:range|normal\s+limits)|[Ii]n\s+range|IN\s+RANGE|OK|N|\(N\))"
 _ODD = (
     r"(?:ABNORMAL|[Aa]bnormal|ABN|Abn|[Aa]normale|ANORMALE|alterato|[Bb]orderline|BORDERLINE|[Cc]ritical|CRITICAL|"
@@ -63,7 +66,7 @@ _PATTERN = re.compile(
             rf"(?!\s*{_DASH}\s*\d)(?!\d|[.,]\d)\s*[\])]?)",
             rf"(?P<bound>[\[(]?\s*(?:(?:(?P<male_bound>(?i:{_MALE}))|(?P<female_bound>(?i:{_FEMALE})))\s*[:=.]?\s*)?"
             rf"(?:(?P<at_most>(?i:{_AT_MOST}))|(?P<at_least>(?i:{_AT_LEAST})))\s*(?P<bounded>{NUMBER})(?!\d)\s*[\])]?)",
-            rf"(?P<number>(?<![\w.,^]){NUMBER}(?!\d))(?:\^\d)?",
+            rf"(?P<number>(?<![\w.,^]){NUMBER}(?!\d))(?:\^\w)?",
             rf"(?P<high_flag>(?<!\w){_HIGH}{_END})",
             rf"(?P<low_flag>(?<!\w){_LOW}{_END})",
             rf"(?P<normal_flag>(?<!\w){_NORMAL}{_END})",
@@ -72,10 +75,13 @@ _PATTERN = re.compile(
         ]
     )
 )
-_GLUED_BEFORE = re.compile(rf"^([*!↑↓▲▼]+|[HL](?=\d)|[“”‘’\"'°])({NUMBER})$")
-_GLUED_AFTER = re.compile(rf"^([<>≤≥]?{NUMBER})(\^\d)?([*!↑↓▲▼]+|[HLN]{{1,2}}\*?|\([HLN*]{{1,2}}\)|\[[HLN*]{{1,2}}\])$")
+_GLUED_BEFORE = re.compile(rf"^([*!{_UP}{_DOWN}]+|[HL](?=\d)|[“”‘’\"'°])({NUMBER})$")
+_GLUED_AFTER = re.compile(
+    rf"^([<>≤≥]?{NUMBER})(\^\w)?([*!{_UP}{_DOWN}]+|[HLN]{{1,2}}\*?|\([HLN*]{{1,2}}\)|\[[HLN*]{{1,2}}\])$"
+)
 _GLUED_UNIT = re.compile(rf"^([\[(]?[<>≤≥]?{NUMBER}(?:{_DASH}{NUMBER})?[\])]?)([^\d.,\s].*)$")
-_UNIT_TAILS = ("m2", "m²", "m^2", "mq", "feu", "ddu", "(feu)", "(ddu)")
+UNIT_TAILS = ("hb", "(hb)", "hgb", "m2", "m²", "m^2", "mq", "feu", "ddu", "(feu)", "(ddu)")
+"""What may stand after a unit, apart from it, as a part of it."""
 _SPACED_THOUSANDS = re.compile(rf"\b\d{{1,3}} \d{{3}}\s*{_DASH}\s*\d{{1,3}} \d{{3}}\b")
 
 
@@ -228,7 +234,7 @@ def _unit(pieces: Sequence[tuple[str, Word]]) -> tuple[int, tuple[str, ...]]:
         if number > 1 and re.fullmatch(rf"{NUMBER}", texts[0]) and texts[0] not in ("10", "1000"):
             continue
         tail = texts[-1].lower()
-        if number > 1 and tail not in _UNIT_TAILS and (tail in ("%", "-") or (readings(texts[0]) and tail[0] != "/")):
+        if number > 1 and tail not in UNIT_TAILS and (tail in ("%", "-") or (readings(texts[0]) and tail[0] != "/")):
             continue
         if found := readings(joined):
             return number, found

@@ -2,19 +2,23 @@
 
 import csv
 import functools
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 
 from tfderm.clinical.labs import analytes, dates
-from tfderm.clinical.labs.analytes import Candidate
+from tfderm.clinical.labs.analytes import UNSURE, Candidate
 from tfderm.clinical.labs.documents import Word
-from tfderm.clinical.labs.fields import Item, scan
+from tfderm.clinical.labs.fields import UNIT_TAILS, Item, scan
+from tfderm.clinical.labs.units import readings
 
 _TELLING = {"result", "range", "unit"}
 _BULLET = re.compile(r"(?:[•●○▪■□►▶✓✔✗→»·*†‡#-]+|\d{1,3}[.)]|[a-z][.)])$")
 _UNIT_LIKE = re.compile(r"(?:[mµμunpkf]|mc)?(?:g|mol|l|iu|ui|u|eq)/", re.IGNORECASE)
+# A time after a load or a stimulus is part of a test's name.
+_TIMED = re.compile(r"\d+ ?(?:min|minuti|minutes|h|hr|hours?|or[ae])\b")
 _NAME_LABEL = re.compile(r"(?:test|esame|analyte|analisi|name|component|parameter|parametro)\s*[:=]$", re.IGNORECASE)
 
 
@@ -55,11 +59,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Column:
-    """What a header says of the words below it."""
+    """What a header says of the words below it; role "other" where it is nothing of a result, "unknown" where the word
+    is not understood. A unit as title is that of results below it."""
 
     role: str
     left: float
     right: float
+    unit: Item | None = None
 
 
 def lines_of(words: Sequence[Word]) -> list[Line]:
@@ -103,6 +109,7 @@ def columns_of(line: Line) -> tuple[Column, ...]:
     found: list[Column] = []
     understood = total = 0
     days: list[tuple[int, str]] = []
+    plain: list[int] = []
     for cell in line.cells:
         words = [(token, word) for word in cell for token in (_header_tokens(word.text) or ("",))]
         total += len(words)
@@ -112,6 +119,7 @@ def columns_of(line: Line) -> tuple[Column, ...]:
                 phrase = tuple(token for token, _ in words[index : index + number])
                 role = header_phrases().get(phrase)
                 if role:
+                    plain += [len(found)] * (phrase in (("name",), ("nome",)))
                     covered = [word for _, word in words[index : index + number]]
                     found.append(Column(role, min(w.left for w in covered), max(w.right for w in covered)))
                     understood += number
@@ -119,23 +127,35 @@ def columns_of(line: Line) -> tuple[Column, ...]:
             else:
                 number = 1
                 word = words[index][1]
-                if day := dates.iso(word.text):
+                day, units = dates.iso(word.text), readings(word.text)
+                if units and len(cell) == 1:
+                    item = Item("unit", word.text, (word,), 0, units=units)
+                    number = len(_header_tokens(word.text)) or 1
+                    found.append(Column("result", word.left, word.right, item))
+                    understood += number
+                    index += number
+                    continue
+                if day:
                     days.append((len(found), day))
                     understood += len(_header_tokens(word.text))
                     number = len(_header_tokens(word.text))
                 elif re.search(r"\d", word.text):
                     return ()
-                found.append(Column("other", word.left, word.right))
+                found.append(Column("other" if day else "unknown", word.left, word.right))
             index += number
+    if len(plain) < sum(column.role == "name" for column in found):
+        for index in plain:  # The patient's, beside that of the test.
+            found[index] = replace(found[index], role="other")
     roles = {column.role for column in found}
-    if days and "result" not in roles and (len(days) > 1 or roles & _TELLING):
+    adjacent = any(later - earlier == 1 for (earlier, _), (later, _) in itertools.pairwise(days))
+    if days and "result" not in roles and (adjacent or roles & {*_TELLING, "name"}):
         newest = max(day for _, day in days)
         for index, day in days:
             found[index] = replace(found[index], role="result" if day == newest else "previous")
     else:
         for index, _ in days:
             found[index] = replace(found[index], role="previous")
-    roles = {column.role for column in found} - {"other"}
+    roles = {column.role for column in found} - {"other", "unknown"}
     if len(roles) >= 2 and roles & _TELLING and understood >= 0.6 * total:
         return tuple(found)
     return ()
@@ -154,10 +174,14 @@ def _header_tokens(text: str) -> tuple[str, ...]:
     return analytes.tokens(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("_", " ")))
 
 
-def role_of(item: Item, columns: Sequence[Column]) -> str | None:
-    """What the header says of an item: the column it overlaps most, or stands nearest to."""
-    if not columns:
-        return None
+def role_of(item: Item | Column, columns: Sequence[Column]) -> str | None:
+    """What the header says of an item."""
+    column = column_of(item, columns)
+    return column and column.role
+
+
+def column_of(item: Item | Column, columns: Sequence[Column]) -> Column | None:
+    """The column that an item overlaps most, or stands nearest to."""
 
     def distance(column: Column) -> float:
         shared = min(item.right, column.right) - max(item.left, column.left)
@@ -166,7 +190,7 @@ def role_of(item: Item, columns: Sequence[Column]) -> str | None:
         edges = abs(item.left - column.left), abs(item.right - column.right)
         return min(-shared, *edges)
 
-    return min(columns, key=distance).role
+    return min(columns, key=distance, default=None)
 
 
 @dataclass(frozen=True)
@@ -198,10 +222,13 @@ def anchors_of(line: Line, recognised: bool) -> list[Anchor]:
                 break
             code = analytes.by_code(cell[index].text.strip("[]()"))
             rest = cell[index:]
-            if _UNIT_LIKE.match(rest[0].text):
+            of_unit = index and rest[0].text.strip("()").lower() in UNIT_TAILS and readings(cell[index - 1].text)
+            if of_unit or _UNIT_LIKE.match(rest[0].text):
                 index += 1
                 continue
             number, found = (1, (code,)) if code else analytes.find([w.text for w in rest], _endings(rest), recognised)
+            if _TIMED.match(" ".join(word.text for word in rest[number : number + 2])):
+                found = tuple(replace(candidate, fit=UNSURE) for candidate in found)
             if found:
                 words = cell[index : index + number]
                 first = words[0] is line.words[0] or all(
@@ -242,7 +269,7 @@ def _endings(words: Sequence[Word]) -> Callable[[int], bool]:
 
 def is_text(word: Word) -> bool:
     items = scan([[[word]]])
-    return bool(items) and items[0].kind == "text" and bool(re.search(r"[^\W\d_]{2}|^[^\W\d_]$", word.text))
+    return bool(items) and items[0].kind == "text" and bool(re.search(r"[^\W\d_]{2}|^[^\W\d_]\w*$", word.text))
 
 
 def _merged(anchors: list[Anchor], line: Line) -> list[Anchor]:

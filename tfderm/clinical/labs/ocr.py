@@ -181,7 +181,11 @@ def _letter_height(pixels) -> float:
     boxes = cv2.connectedComponentsWithStats(ink)[2][1:]
     heights = boxes[:, cv2.CC_STAT_HEIGHT]
     heights = heights[(heights >= 5) & (boxes[:, cv2.CC_STAT_AREA] >= 12) & (heights < 0.2 * pixels.shape[0])]
-    return float(np.median(heights)) if len(heights) else 22.0
+    if not len(heights):
+        return 22.0
+    # Dots of leaders and of letters are many and small: they tell nothing of the letters.
+    tall = heights[heights >= 0.4 * np.percentile(heights, 95)]
+    return float(np.median(tall))
 
 
 def _flattened(pixels):

@@ -11,7 +11,7 @@ from tfderm.clinical.labs.identity import HIDDEN, Veil, is_qualitative
 from tfderm.clinical.labs.layout import Column, lines_of
 from tfderm.clinical.labs.numbers import decimal_separator
 from tfderm.clinical.labs.reading import Reading, read
-from tfderm.clinical.labs.records import Leftover, Record, records_of
+from tfderm.clinical.labs.records import SENTENCE, Leftover, Record, records_of
 from tfderm.clinical.labs.results import Box, Report, Result, UnreadLine
 
 _PICTURE = 0.1
@@ -54,15 +54,21 @@ def parse(path: Path | str, *, day_first: bool | None = None, units: Sequence[st
     texts = (word.text for each in parsed for record in each.records for line in record.lines for word in line.words)
     decimal, sex = decimal_separator(texts), dates.sex(lines)
     veil = Veil(lines)
+    found = [
+        (each.page, record, read(record, decimal, sex, each.page.recognised))
+        for each in parsed
+        for record in each.records
+    ]
+    stated = {reading.analyte for _, record, own in found for reading in own if SENTENCE not in record.doubts}
     readings: list[tuple[int, Reading, bool]] = []
-    unread: list[UnreadLine] = []
-    for each in parsed:
-        for record in each.records:
-            found = read(record, decimal, sex, each.page.recognised)
-            readings += [(each.page.number, reading, each.page.recognised) for reading in found]
-            if not found:
-                unread.append(_without_value(each.page, record, veil))
-        unread += _unread(each, veil)
+    unread = [line for each in parsed for line in _unread(each, veil)]
+    for page, record, own in found:
+        if not own:
+            unread.append(_without_result(page, record, veil, "no result" if record.has_value else "no number"))
+        elif SENTENCE in record.doubts and all(reading.analyte in stated for reading in own):
+            unread.append(_without_result(page, record, veil, "part of a sentence"))
+        else:
+            readings += [(page.number, reading, page.recognised) for reading in own]
     results = [_result(judged, veil, units) for judged in _distinct(judge(readings))]
     collected, others = dates.collected(lines, day_first)
     return Report(
@@ -147,9 +153,10 @@ def _box(words: Iterable[Word]) -> Box:
     )
 
 
-def _without_value(page: Page, record: Record, veil: Veil) -> UnreadLine:
+def _without_result(page: Page, record: Record, veil: Veil, reason: str) -> UnreadLine:
     words = [*record.name, *(word for line in record.lines for word in line.words)]
-    return UnreadLine(page.number, _box(words), veil.of_row(" ".join(word.text for word in words)), "no number")
+    text = " ".join(word.text for word in words)
+    return UnreadLine(page.number, _box(words), veil.of_text(text) if record.has_value else veil.of_row(text), reason)
 
 
 def _unread(parsed: _Parsed, veil: Veil) -> Iterable[UnreadLine]:
@@ -158,9 +165,9 @@ def _unread(parsed: _Parsed, veil: Veil) -> Iterable[UnreadLine]:
     for leftover in parsed.leftovers:
         if leftover.reason is None:
             continue
-        text = leftover.line.text
-        in_table = bool(tops) and leftover.line.top >= min(tops) and (leftover.tabular or is_qualitative(text))
-        shown = veil.of_row(text) if in_table else veil.of_text(text)
+        top, text = leftover.line.top, leftover.line.text
+        in_table = bool(tops) and top >= min(tops) and (leftover.tabular or (is_qualitative(text) and top <= max(tops)))
+        shown = veil.of_row(leftover.text) if in_table else veil.of_text(text)
         reason = "not copied, it may speak of a person" if shown == HIDDEN else leftover.reason
         yield UnreadLine(parsed.page.number, _box(leftover.line.words), shown, reason)
     if parsed.page.pictures > _PICTURE and not parsed.page.recognised:

@@ -176,7 +176,7 @@ def _assemble(characters: list[_Character]) -> list[_Run]:
 def _turned(character: _Character, quarter: int) -> _Character:
     """The character in coordinates in which text that stands at `quarter` turns runs to the right."""
     left, top, right, bottom = character.left, character.top, character.right, character.bottom
-    for _ in range(quarter):
+    for _ in range(-quarter % 4):
         left, top, right, bottom = -bottom, left, -top, right
     return character._replace(left=left, top=top, right=right, bottom=bottom, size=bottom - top)
 
@@ -229,20 +229,24 @@ def _lines(runs: list[_Run]) -> list[list[_Run]]:
 
 
 def _joined(line: list[_Run]) -> Iterator[_Run]:
-    """Runs that touch are one word; a smaller raised one is its exponent or footnote, written after a caret."""
+    """Runs that touch are one word; a smaller raised figure or letter is its exponent or footnote, after a caret."""
     word = None
     for run in line:
         if word is not None:
             height = word.bottom - word.top
             if -0.1 * height < run.left - word.right < 0.12 * height:
                 raised = run.bottom - run.top < 0.85 * height and run.bottom < word.bottom - 0.1 * height
-                text = f"{word.text}^{run.text}" if raised and run.text.isdigit() else word.text + run.text
+                text = f"{word.text}^{run.text}" if raised and _is_mark(run.text) else word.text + run.text
                 word = word._replace(text=text, right=max(word.right, run.right), top=min(word.top, run.top))
                 continue
             yield word
         word = run
     if word is not None:
         yield word
+
+
+def _is_mark(text: str) -> bool:
+    return text.isdigit() or (len(text) == 1 and text.isalpha())
 
 
 def _render(path: str, number: str, picture: str, resolution: str) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tfderm.clinical.labs.analytes import ALIKE, EXTENDED, UNSURE, Analyte, Candidate
 from tfderm.clinical.labs.documents import Word
 from tfderm.clinical.labs.fields import PREVIOUS, REFERENCE, RESULT, Item, scan
-from tfderm.clinical.labs.layout import role_of
+from tfderm.clinical.labs.layout import Column, column_of, role_of
 from tfderm.clinical.labs.numbers import values
 from tfderm.clinical.labs.records import Record
 from tfderm.clinical.labs.units import misread
@@ -17,8 +18,10 @@ _COMMON_UNITS = (
     "10*3/uL", "10*9/L", "10*3/mm3", "/uL", "/mm3", "10*6/uL", "10*12/L", "10*6/mm3", "g/dL", "g/L", "mg/dL", "mg/L",
     "ug/dL", "ug/L", "ng/mL", "ng/dL", "ng/L", "pg/mL", "pg", "fL", "%", "mmol/L", "umol/L", "nmol/L", "pmol/L",
     "meq/L", "U/L", "[IU]/L", "m[IU]/L", "u[IU]/mL", "m[IU]/mL", "[IU]/mL", "k[IU]/L", "kU/L", "U/mL", "mm/h", "s",
-    "mL/min/{1.73_m2}", "mmol/mol", "mL/min", "mosm/kg", "{INR}",
+    "L/L", "mL/min/{1.73_m2}", "mmol/mol", "mL/min", "mosm/kg", "{INR}",
 )  # fmt: skip
+
+_OFTEN_UNNAMED = ("mmol/L", "umol/L", "nmol/L", "pmol/L", "g/L", "/uL", "L/L")
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Reading:
 
 def read(record: Record, decimal: str | None, sex: str | None, recognised: bool) -> list[Reading]:
     """The values of a record: none where it holds no number, two where share and absolute count stand in one line."""
-    items = [item for item in record.items() if item.label != PREVIOUS]
+    items = [item for item in _with_units(record.items(), record.columns) if item.label != PREVIOUS]
     kept = [(item, role_of(item, record.columns)) for item in items]
     kept = [(item, role) for item, role in kept if role != "previous"]
     chosen, doubts = _values(kept)
@@ -63,15 +66,28 @@ def read(record: Record, decimal: str | None, sex: str | None, recognised: bool)
     return readings
 
 
+def _with_units(items: Sequence[Item], columns: Sequence[Column]) -> list[Item]:
+    """The items, with the unit that is a column's title after the numbers below it which have none."""
+    found = []
+    for item, following in itertools.zip_longest(items, items[1:]):
+        found.append(item)
+        column = column_of(item, columns)
+        if item.kind == "number" and column and column.unit and (following is None or following.kind != "unit"):
+            found.append(replace(column.unit, cell=item.cell))
+    return found
+
+
 def _values(kept: Sequence[tuple[Item, str | None]]) -> tuple[list[Item], list[str]]:
     """The items that are results: one as a rule, several where each has a unit of its own."""
-    numbers = [(item, role) for item, role in kept if item.kind == "number" and item.label not in (REFERENCE,)]
+    numbers = [(item, role) for item, role in kept if item.kind == "number" and item.label != REFERENCE]
+    if not numbers and sum(item.kind in ("bound", "range") and item.sex is None for item, _ in kept) > 2:
+        return [], []  # A list of categories.
     for wanted in (
         [item for item, _ in numbers if item.label == RESULT],
         [item for item, role in numbers if role == "result"],
         [item for item, role in kept if item.kind == "bound" and role == "result" and item.label != REFERENCE],
-        [item for item, role in numbers if role not in ("other", "low", "high", "range", "name")],
-        [item for item, role in numbers if role not in ("other", "low", "high")],
+        [item for item, role in numbers if role not in ("other", "unknown", "low", "high", "range", "name")],
+        [item for item, role in numbers if role not in ("other", "unknown", "low", "high")],
     ):
         if wanted:
             break
@@ -144,6 +160,8 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
     if hesitant:
         doubts.append("decimal or thousands separator")
     low, high, range_items = _range(value, share, number, decimal, sex, doubts)
+    if unit is None and low is None and high is None and not _is_conceivable(value, record.candidates, decimal):
+        return None
     flag = _flag(share, doubts)
     comparator = None if value.kind == "number" else "<" if value.meaning == "at most" else ">"
     used = [value, *(item for item in (unit_item, flag) if item), *range_items]
@@ -161,6 +179,19 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
         words=_in_order(record, {id(word) for item in used for word in item.words}),
         name=record.name,
         doubts=doubts,
+    )
+
+
+def _is_conceivable(value: Item, candidates: Sequence[Candidate], decimal: str | None) -> bool:
+    """Whether a number without a unit could be a result in one of the usual units, rather than a code or an address."""
+    return any(
+        candidate.analyte.is_pure_number
+        or any(
+            candidate.analyte.measured_in(unit) and candidate.analyte.possible(option, unit)
+            for unit in (candidate.analyte.unit, *_OFTEN_UNNAMED)
+            for option in values(value.numbers[0], decimal)
+        )
+        for candidate in candidates
     )
 
 
@@ -286,7 +317,15 @@ def _nearest(pairs: Sequence[tuple[float, float]], number: float) -> tuple[float
 
 
 def _flag(share, doubts: list[str]) -> Item | None:
-    flags = [(item, role) for item, role in share if item.kind == "flag" and role not in ("previous", "other")]
+    """The flag among the items; below a title that is not a flag's only H or L alone in its column counts."""
+    cells = Counter(item.cell for item, _ in share)
+    flags = [
+        (item, role)
+        for item, role in share
+        if item.kind == "flag"
+        and role != "previous"
+        and (role != "other" or (cells[item.cell] == 1 and item.meaning in ("H", "L")))
+    ]
     in_column = [item for item, role in flags if role == "flag"] or [item for item, _ in flags]
     for wanted in (("H", "L"), ("normal", "odd")):
         found = [item for item in in_column if item.meaning in wanted]

@@ -6,14 +6,19 @@ next line, or begin in a heading above; ranges may go on below.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tfderm.clinical.labs import analytes
 from tfderm.clinical.labs.analytes import CUT, Candidate
 from tfderm.clinical.labs.documents import Page, Word
-from tfderm.clinical.labs.fields import Item, scan
-from tfderm.clinical.labs.layout import Anchor, Column, Line, anchors_of, columns_of, is_text, lines_of
+from tfderm.clinical.labs.fields import REFERENCE, Item, scan
+from tfderm.clinical.labs.identity import HIDDEN
+from tfderm.clinical.labs.layout import Anchor, Column, Line, anchors_of, columns_of, is_text, lines_of, role_of
 
+SENTENCE = "amid a sentence"
+"""The doubt of a number that a comment speaks of."""
+_JOINING = frozenset("is are and or on may if than should sono oppure".split())
 _MAX_LINES = 6
 _FOREIGN_SECTION = re.compile(r"\b(?:urin\w*|liquor|csf|cerebrospinal|feci|stool|saliva|synovial)\b", re.IGNORECASE)
 _BLOOD_SECTION = re.compile(
@@ -37,14 +42,22 @@ class Record:
     def items(self) -> list[Item]:
         return scan([line.cells for line in self.lines])
 
+    @property
+    def has_value(self) -> bool:
+        return any(item.kind in ("number", "bound") and item.label != REFERENCE for item in self.items())
+
 
 @dataclass(frozen=True)
 class Leftover:
-    """A line, or part of one, that belongs to no result; `reason` is None for headers."""
+    """A line, or part of one, that belongs to no result; `reason` is None for headers.
+
+    `tabular` says that it looks like a result, `text` is what may be shown of it then.
+    """
 
     line: Line
     reason: str | None
     tabular: bool = False
+    text: str = ""
 
 
 @dataclass
@@ -76,8 +89,8 @@ def records_of(page: Page, columns: tuple[Column, ...] = ()) -> tuple[list[Recor
             continue
         if row.foreign and row.anchors:
             row.taken = True
-            leftovers.append(Leftover(row.line, "no blood: another specimen's section", tabular=True))
-        elif row.anchors:
+            leftovers.append(Leftover(row.line, "no blood: another specimen's section", True, _shown(row)))
+        elif row.anchors and not _begins_a_name(rows, index, page.recognised):
             records += _of_row(rows, index, page.recognised)
         elif record := _of_two_lines(rows, index, page.recognised):
             records.append(record)
@@ -113,14 +126,20 @@ def _of_row(rows: list[_Row], index: int, recognised: bool) -> list[Record]:
     for anchor, part in _shares(row):
         beside = part.without(anchor.words) if part else None
         record = Record(anchor.words, anchor.candidates, [beside] if beside else [], row.columns)
-        has_value = any(item.kind in ("number", "bound") for item in record.items())
+        has_value = record.has_value
         if len(row.anchors) > 1 and not (anchor.first or has_value) and beside and _is_prose(beside, anchor.left):
             record.doubts.append("name amid other text")
+        if beside and _is_sentence(part, anchor):
+            record.doubts.append(SENTENCE)
         if not has_value and not (beside and _is_prose(beside, anchor.left)):
             left, right = _extent(row, anchor)
             _take_below(record, rows, index, left, right)
         elif has_value and len(row.anchors) == 1:
-            _extend_name(record, rows, index, recognised)
+            words, longer, others = _longer_name(rows, index, record.name, recognised)
+            if longer:
+                record.name, record.candidates = words, longer
+                for other in others:
+                    other.taken = True
         records.append(record)
     return records
 
@@ -176,32 +195,47 @@ def _take_below(record: Record, rows: list[_Row], index: int, left: float, right
                 return
             if all(item.kind in ("text", "skipped") for item in items):
                 continue
-        if any(item.kind in ("number", "bound") for item in record.items()) and any(
-            item.kind == "number" and item.label is None for item in items
-        ):
+        if record.has_value and any(item.kind == "number" and item.label is None for item in items):
             return
         record.lines.append(part)
         row.taken = True
         bottom = part.bottom
 
 
-def _extend_name(record: Record, rows: list[_Row], index: int, recognised: bool) -> None:
-    """Take the next line into the name, if it stands below it and the two together are a name."""
-    if index + 1 >= len(rows):
-        return
-    below = rows[index + 1]
-    if below.taken or not below.only_text or len(below.line.cells) != 1 or len(below.line.words) > 4:
-        return
-    height = rows[index].line.bottom - rows[index].line.top
-    near = below.line.top - rows[index].line.bottom < 0.8 * height
-    if not near or abs(below.line.words[0].left - record.name[0].left) > 2 * height:
-        return
-    together = " ".join(word.text for word in (*record.name, *below.line.words))
-    longer = analytes.candidates(together, recognised)
-    if longer and longer[0].fit <= CUT:
-        record.name += below.line.words
-        record.candidates = longer
-        below.taken = True
+def _longer_name(
+    rows: list[_Row], index: int, name: tuple[Word, ...], recognised: bool
+) -> tuple[tuple[Word, ...], tuple[Candidate, ...], list[_Row]]:
+    """The name with the lines above and below that belong to it, if together they are one, and those lines."""
+    above, below = (_words_alone(rows, index, place, name) for place in (index - 1, index + 1))
+    for before, after in ((above, below), (None, below), (above, None)):
+        others = [row for row in (before, after) if row]
+        if not others or (before, after) == (None, None):
+            continue
+        words = (*(before.line.words if before else ()), *name, *(after.line.words if after else ()))
+        longer = analytes.candidates(" ".join(word.text for word in words), recognised)
+        if longer and longer[0].fit <= CUT:
+            return words, longer, others
+    return name, (), []
+
+
+def _words_alone(rows: list[_Row], index: int, place: int, name: Sequence[Word]) -> _Row | None:
+    """The row at `place` if it holds a few words only, close to the row at `index` and at the left edge of its name."""
+    if not 0 <= place < len(rows):
+        return None
+    row, other = rows[index], rows[place]
+    if other.taken or not other.only_text or len(other.line.cells) != 1 or len(other.line.words) > 4:
+        return None
+    height = row.line.bottom - row.line.top
+    near = max(other.line.top - row.line.bottom, row.line.top - other.line.bottom) < 0.8 * height
+    return other if near and abs(other.line.words[0].left - name[0].left) <= 2 * height else None
+
+
+def _begins_a_name(rows: list[_Row], index: int, recognised: bool) -> bool:
+    """Whether a line holds nothing but the beginning of the name of the next line's result."""
+    if index + 1 >= len(rows) or len(rows[index + 1].anchors) != 1 or not rows[index + 1].has_value:
+        return False
+    *_, others = _longer_name(rows, index + 1, rows[index + 1].anchors[0].words, recognised)
+    return rows[index] in others
 
 
 def _of_two_lines(rows: list[_Row], index: int, recognised: bool) -> Record | None:
@@ -220,8 +254,11 @@ def _of_two_lines(rows: list[_Row], index: int, recognised: bool) -> Record | No
             if row.line.top - above.line.bottom > row.line.bottom - row.line.top:
                 return None
             continue
-        text = " ".join(word.text for word in (*words, *name))
-        found = analytes.candidates(text, recognised)
+        found = analytes.candidates(" ".join(word.text for word in (*words, *name)), recognised)
+        if not name and (below := _words_alone(rows, index, index + 1, words)):
+            around = (*words, *below.line.words)
+            if longer := analytes.candidates(" ".join(word.text for word in around), recognised):
+                words, found, below.taken = list(around), longer, True
         if (
             found
             and found[0].fit <= CUT
@@ -249,12 +286,36 @@ def _continues(row: _Row, rows: list[_Row], index: int) -> bool:
 
 
 def _is_prose(line: Line, left: float) -> bool:
-    """Whether words follow a name that begins at `left`."""
-    return any(is_text(word) for word in line.words if word.left > left)
+    """Whether words, other than labels as "Reference range:", follow a name that begins at `left`."""
+    return any(
+        item.kind == "text" and item.left > left and any(is_text(word) for word in item.words)
+        for item in scan([line.cells])
+    )
+
+
+def _is_sentence(line: Line, anchor: Anchor) -> bool:
+    """Whether the number after a name goes on in words, as in a comment on what it means."""
+    cell = next(cell for cell in line.cells if any(word is anchor.words[-1] for word in cell))
+    items = scan([[[word for word in cell if word.left >= anchor.right]]])
+    numbers = [place for place, item in enumerate(items) if item.kind in ("number", "bound", "range")]
+    if not numbers:
+        return False
+    following = [token for item in items[numbers[0] :] if item.kind == "text" for token in analytes.tokens(item.text)]
+    words = [token for token in following if len(token) > 1 and token.isalpha() and token not in analytes.vocabulary()]
+    return len(words) > 1 or bool(_JOINING & set(following))
 
 
 def _leftover(row: _Row) -> Leftover:
-    tabular = len(row.line.cells) > 1 or any(item.kind in ("unit", "range") for item in row.items)
-    if row.has_value or any(item.kind in ("unit", "range", "flag") for item in row.items):
-        return Leftover(row.line, "no known analyte", tabular=tabular)
-    return Leftover(row.line, "no result recognised", tabular=tabular)
+    measured = any(item.kind in ("unit", "range") for item in row.items)
+    known = row.has_value or measured or any(item.kind == "flag" for item in row.items)
+    reason = "no known analyte" if known else "no result recognised"
+    return Leftover(row.line, reason, row.has_value and measured, _shown(row))
+
+
+def _shown(row: _Row) -> str:
+    """A row without what stands below headers that speak of the patient, the specimen or comments."""
+    cells = []
+    for cell in row.line.cells:
+        place = Column("", cell[0].left, max(word.right for word in cell))
+        cells.append(HIDDEN if role_of(place, row.columns) == "other" else " ".join(word.text for word in cell))
+    return "  ".join(cells)

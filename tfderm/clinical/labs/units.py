@@ -12,9 +12,10 @@ from collections.abc import Sequence
 _THOUSANDS = ("k", "th", "thou", "thous", "thousand", "x1000", "1000", "mila", "migl", "migliaia", "mille", "x103")
 _MILLIONS = ("m", "mil", "mill", "million", "millions", "milioni", "mln", "mio", "x1000000", "x106")
 _CELLS = ("", "cells", "cell", "cellule", "cell.", "elementi", "el", "n", "n.", "nr", "#")
-_CUBIC_MILLIMETRES = ("mmc", "mm3", "mm^3", "cmm", "cumm", "mm*3")
+_BILLIONS = ("bil", "bill", "billion", "billions")
+_CUBIC_MILLIMETRES = ("mmc", "mm3", "mm^3", "cmm", "cumm", "cu.mm", "c.mm", "mm*3")
 _VOLUMES = {
-    **{"l": "L", "dl": "dL", "cl": "cL", "ml": "mL", "ul": "uL", "mcl": "uL", "nl": "nL", "pl": "pL"},
+    **{"l": "L", "dl": "dL", "cl": "cL", "ml": "mL", "ul": "uL", "mcl": "uL", "microl": "uL", "nl": "nL", "pl": "pL"},
     **dict.fromkeys(_CUBIC_MILLIMETRES, "mm3"),
 }
 _NUMERATORS = {
@@ -45,12 +46,14 @@ _WHOLE = {
     "pg": "pg", "pgr": "pg", "picogr": "pg", "picogrammi": "pg", "uug": "pg", "pg/cell": "pg",
     "s": "s", "sec": "s", "secs": "s", "seconds": "s", "second": "s", "secondi": "s", "sek": "s", "sec.": "s",
     "inr": "{INR}", "ratio": "{ratio}", "index": "{ratio}", "indice": "{ratio}", "rapporto": "{ratio}",
-    "mm": "mm/h", "mm1h": "mm/h", "gpt/l": "10*9/L", "tpt/l": "10*12/L", "giga/l": "10*9/L", "tera/l": "10*12/L",
+    "mm": "mm/h", "mm1h": "mm/h", "mm(1h)": "mm/h", "mm/1^h": "mm/h", "mm/1°h": "mm/h", "gpt/l": "10*9/L",
+    "tpt/l": "10*12/L", "giga/l": "10*9/L", "tera/l": "10*12/L",
     "/100wbc": "/100{WBCs}", "/100gb": "/100{WBCs}",
 }  # fmt: skip
 # Recognisers of characters read a caret as any sign, 4, 7, A or M, and µ as p.
 _POWER = re.compile(
-    r"x?10(?:\*\*|exp|m1?(?=2/)|[^\w.,()/]|[ea47m])?\+?\(?0?(3|6|9|12|(?<=m)2)\)?(?:/|per)(?P<volume>.+)"
+    r"x?(?:10(?:\*\*|exp|m1?(?=2/)|[^\w.,()/]|[ea47mx])?|e)\+?\(?0?(3|6|9|12|(?<=m)2)\)?(?:cells?|cellule)?(?:/|per)"
+    r"(?P<volume>.+)"
 )
 # Tesseract reads a raised digit as a sign, or not at all; the volume says which power is meant.
 _MISREAD_POWER = re.compile(r"x?[1il][0o].{0,2}?[/1il|](?P<volume>ul|l|mm3|mmc)")
@@ -71,7 +74,7 @@ def readings(text: str) -> tuple[str, ...]:
         return "10*9/L", "g/L"
     if text in ("T/L", "T/l"):
         return ("10*12/L",)
-    return _readings(text.lower())
+    return _readings(re.sub(r"u\.i\.|i\.u\.", "iu", text.lower()))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -83,7 +86,7 @@ def _readings(text: str) -> tuple[str, ...]:
         return (f"10*{power[1].replace('12', '2').replace('2', '12')}/{_VOLUMES[volume]}",)
     if international := re.fullmatch(r"([mkup]?)(?:[1l|]u|u[1l|])/(m?l)", text):
         return _readings(f"{international[1].replace('p', 'u')}iu/{international[2]}")
-    if "{" not in text and (annotated := re.fullmatch(r"(.+?)\(?(feu|ddu|ifcc|ngsp)\)?", text)):
+    if "{" not in text and (annotated := re.fullmatch(r"(.+?)\(?(feu|ddu|ifcc|ngsp|hb|hgb)\)?", text)):
         kind = f"{{{annotated[2].upper()}}}" if annotated[2] in ("feu", "ddu") else ""
         return tuple(unit + kind for unit in _readings(annotated[1]))
     head, slash, tail = re.sub(r"(?<=\w)per(?=\w)", "/", text).partition("/")
@@ -96,11 +99,13 @@ def _readings(text: str) -> tuple[str, ...]:
             found.append(f"10*6/{volume}")
         if head in _THOUSANDS or head == "mil":
             found.append(f"10*3/{volume}")
+        if head in _BILLIONS:
+            found.append(f"10*9/{volume}")
         if head in ("lakh", "lakhs", "lac", "lacs"):
             found.append(f"10*5/{volume}")
         if head in _CELLS:
             found.append(f"/{volume}")
-        if found and volume in ("uL", "mm3", "nL"):
+        if found and (volume in ("uL", "mm3", "nL") or head in _BILLIONS):
             return tuple(found)
     area = re.fullmatch(r"(min)/(1[.,]73)?\(?(m2|m\^2|mq|sqm|m\*2)?\)?", tail)
     if head == "ml" and (area or tail == "min"):
@@ -193,10 +198,17 @@ def convert(
     return None if factor is None else float(f"{value * factor:.12g}")
 
 
+# Numbers without a dimension, which nevertheless are no parts of one another.
+_FRACTIONS = {"%", "L/L"}
+_SCALES = {*_FRACTIONS, "{INR}", "{ratio}", "mmol/mol"}
+
+
 @functools.lru_cache(maxsize=4096)
 def _factor(unit: str, target: str, molar_mass: float | None, valence: int | None) -> float | None:
     if unit == target:
         return 1.0
+    if {unit, target} & _SCALES and not {unit, target} <= _FRACTIONS:
+        return None
     unit, target = _comparable(unit), _comparable(target)
     divided = 1.0
     if valence:
