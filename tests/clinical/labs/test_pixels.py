@@ -4,6 +4,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from tfderm.clinical.labs import parse
+from tfderm.clinical.labs.documents import Document, Page, Word
 
 LINES = ["Hemoglobin    11.7   g/dL    12.0 - 16.0   L", "Glucose       92   mg/dL   70 - 99"]
 
@@ -24,6 +25,17 @@ def picture(size, rules=False, stamp=False):
         if rules:
             draw.rectangle((size // 2, top - size // 2, 39 * size, top + 2 * size), outline=0, width=2)
     return image
+
+
+@pytest.mark.parametrize(("sign", "marked"), [("T", True), ("", False), ("L", False)])
+def test_a_sign_that_is_not_understood_beside_a_value_out_of_range_may_be_its_flag(sign, marked, monkeypatch, tmp_path):
+    texts = ("Hemoglobin", "11.2", sign, "g/dL", "12-16")
+    words = [Word(text, 100 * place, 0, 100 * place + 60, 10, 0.9, text) for place, text in enumerate(texts) if text]
+
+    monkeypatch.setattr(Document, "pages", lambda self: iter([Page(1, tuple(words), recognised=True)]))
+    (tmp_path / "scan.txt").write_text("stands for a scan")
+    [result] = parse(tmp_path / "scan.txt").results
+    assert (result.value, result.derived_flag, result.marked) == (11.2, "L", marked)
 
 
 @pytest.mark.parametrize("size", [20, 28, 60])

@@ -58,6 +58,8 @@ def test_sex_decides_the_range(tmp_path):
     assert (result.reference_low, result.reference_high) == (12.0, 16.0)
     [result] = read(tmp_path, text.replace("Sex: F\n", "")).results
     assert result.reference_low is None and result.derived_flag is None
+    [result] = read(tmp_path, text.replace("Sex: F", "Age/Sex : 63 Y / M")).results
+    assert result.reference_low == 13.5
 
 
 def test_share_and_count_in_one_line(tmp_path):

@@ -59,7 +59,7 @@ def judge(readings: Sequence[tuple[int, Reading, bool]]) -> list[Judged]:
         doubts = dict.fromkeys(reading.doubts)
         doubts |= dict.fromkeys(_of_value(reading, derived, recognised))
         doubts |= dict.fromkeys(_of_recognition(reading) if recognised else ())
-        if recognised and flagged and derived and reading.flag is None:
+        if recognised and derived and reading.flag is None and (flagged or reading.has_rest):
             doubts["flag may be lost"] = None
         if recognised and reading.unit == "U/L" and any(other.unit == "[IU]/L" for _, other, _ in readings):
             # A thin I is easily lost, and no laboratory prints both.

@@ -33,7 +33,8 @@ _KINDS = (
 )
 _BIRTH = re.compile(r"birth|\bdob\b|\bd\.o\.b|nascita|nat[oa]\s+(?:il|a)|d\.?\s?n\.?\s*:|\bborn\b", re.IGNORECASE)
 _SEX = re.compile(
-    r"\b(?:sex|gender|sesso|genere)\b\s*(?:/\s*(?:age|età))?\s*[:=.]?\s*(?P<sex>male|female|maschi[oe]|femmina|m\b|f\b)",
+    r"\b(?:sex|gender|sesso|genere)\b\s*(?:/\s*(?:age|età))?\s*[:=.]?\s*"
+    r"(?:\d{1,3}\s*(?:y\w*|anni)?\s*[/,]\s*)?(?P<sex>male|female|maschi[oe]|femmina|m\b|f\b)",
     re.IGNORECASE,
 )
 

@@ -26,7 +26,10 @@ _OFTEN_UNNAMED = ("mmol/L", "umol/L", "nmol/L", "pmol/L", "g/L", "/uL", "L/L")
 
 @dataclass
 class Reading:
-    """A value with what belongs to it, before anything is judged; numbers in the printed unit."""
+    """A value with what belongs to it, before anything is judged; numbers in the printed unit.
+
+    `has_rest` says that a sign or two stand beside it which are not understood.
+    """
 
     analyte: Analyte
     value: float
@@ -40,6 +43,7 @@ class Reading:
     unit_item: Item | None
     words: tuple[Word, ...]
     name: tuple[Word, ...]
+    has_rest: bool
     doubts: list[str] = field(default_factory=list)
 
 
@@ -178,6 +182,7 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
         unit_item=unit_item,
         words=_in_order(record, {id(word) for item in used for word in item.words}),
         name=record.name,
+        has_rest=any(item.kind == "text" and len(item.text) <= 2 for item, _ in share),
         doubts=doubts,
     )
 
