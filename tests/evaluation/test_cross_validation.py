@@ -1,6 +1,7 @@
 """Two real folds of a small network: what is pooled, what is kept, what is refused."""
 
 import csv
+import importlib
 import json
 from dataclasses import replace
 
@@ -150,7 +151,7 @@ def test_what_folds_begin_from_is_trained_before_their_processes(folds, tmp_path
     def stop(recipe):
         raise KeyboardInterrupt(recipe.name)
 
-    monkeypatch.setattr("tfderm.training.train.pretrained_run", stop)
+    monkeypatch.setattr(importlib.import_module("tfderm.training.train"), "pretrained_run", stop)
     begun = replace(RECIPE, pretraining=replace(RECIPE, name="first"))
     with pytest.raises(KeyboardInterrupt, match=RECIPE.name):
         cross_validate(begun, data=str(folds[0]), output=tmp_path, jobs=2)
