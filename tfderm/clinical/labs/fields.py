@@ -41,11 +41,11 @@ _SKIPPED = (
 _UP, _DOWN = "↑▲⬆⇑▴⇧↗△", "↓▼⬇⇓▾⇩↘▽"
 _HIGH_WORD = (
     r"(?:(?i:critical(?:ly)?\s+high|very\s+high|above\s+(?:range|normal|reference)|high|elevated|increased|alt[oa]|"
-    r"elevat[oa]|aumentat[oa]|superiore|hi)|HH|H)"
+    r"elevat[oa]|aumentat[oa]|superiore)|HH|H[Ii]|H)"
 )
 _LOW_WORD = (
     r"(?:(?i:critical(?:ly)?\s+low|very\s+low|below\s+(?:range|normal|reference)|low|decreased|bass[oa]|diminuit[oa]|"
-    r"ridott[oa]|inferiore|lo)|LL|L)"
+    r"ridott[oa]|inferiore)|LL|L[Oo]|L)"
 )
 _HIGH = rf"(?:[\[(]\s*{_HIGH_WORD}\s*[\])]|{_HIGH_WORD}|[{_UP}]+|(?<=\s)\++(?=\s))"
 _LOW = rf"(?:[\[(]\s*{_LOW_WORD}\s*[\])]|{_LOW_WORD}|[{_DOWN}]+)"

@@ -209,7 +209,7 @@ def _longer_name(
     above, below = (_words_alone(rows, index, place, name) for place in (index - 1, index + 1))
     for before, after in ((above, below), (None, below), (above, None)):
         others = [row for row in (before, after) if row]
-        if not others or (before, after) == (None, None):
+        if not others:
             continue
         words = (*(before.line.words if before else ()), *name, *(after.line.words if after else ()))
         longer = analytes.candidates(" ".join(word.text for word in words), recognised)
