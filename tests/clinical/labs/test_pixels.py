@@ -27,15 +27,27 @@ def picture(size, rules=False, stamp=False):
     return image
 
 
+def recognised(words, monkeypatch, tmp_path):
+    monkeypatch.setattr(Document, "pages", lambda self: iter([Page(1, tuple(words), recognised=True)]))
+    (tmp_path / "scan.txt").write_text("stands for a scan")
+    return parse(tmp_path / "scan.txt").results
+
+
 @pytest.mark.parametrize(("sign", "marked"), [("T", True), ("", False), ("L", False)])
 def test_a_sign_that_is_not_understood_beside_a_value_out_of_range_may_be_its_flag(sign, marked, monkeypatch, tmp_path):
     texts = ("Hemoglobin", "11.2", sign, "g/dL", "12-16")
     words = [Word(text, 100 * place, 0, 100 * place + 60, 10, 0.9, text) for place, text in enumerate(texts) if text]
 
-    monkeypatch.setattr(Document, "pages", lambda self: iter([Page(1, tuple(words), recognised=True)]))
-    (tmp_path / "scan.txt").write_text("stands for a scan")
-    [result] = parse(tmp_path / "scan.txt").results
+    [result] = recognised(words, monkeypatch, tmp_path)
     assert (result.value, result.derived_flag, result.marked) == (11.2, "L", marked)
+
+
+def test_a_recognised_flag_is_no_misspelt_name(monkeypatch, tmp_path):
+    texts = ("Emoglobina", "8,1", "basso", "g/dL", "12,0-16,0")
+    words = [Word(text, 100 * place, 0, 100 * place + 60, 10, 0.9, text) for place, text in enumerate(texts)]
+    assert [(result.value, result.unit, result.flag) for result in recognised(words, monkeypatch, tmp_path)] == [
+        (8.1, "g/dL", "L")
+    ]
 
 
 @pytest.mark.parametrize("size", [20, 28, 60])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 
 from tfderm.clinical.labs import analytes, dates
-from tfderm.clinical.labs.analytes import UNSURE, Candidate
+from tfderm.clinical.labs.analytes import ALIKE, UNSURE, Candidate
 from tfderm.clinical.labs.documents import Word
 from tfderm.clinical.labs.fields import UNIT_TAILS, Item, scan
 from tfderm.clinical.labs.units import readings
@@ -227,6 +227,8 @@ def anchors_of(line: Line, recognised: bool) -> list[Anchor]:
                 index += 1
                 continue
             number, found = (1, (code,)) if code else analytes.find([w.text for w in rest], _endings(rest), recognised)
+            if found and found[0].fit == ALIKE and scan([[[rest[0]]]])[0].kind == "flag":
+                found = ()  # "basso" is no misspelt "baso".
             if _TIMED.match(" ".join(word.text for word in rest[number : number + 2])):
                 found = tuple(replace(candidate, fit=UNSURE) for candidate in found)
             if found:
