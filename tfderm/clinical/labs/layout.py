@@ -113,6 +113,11 @@ def columns_of(line: Line) -> tuple[Column, ...]:
     for cell in line.cells:
         words = [(token, word) for word in cell for token in (_header_tokens(word.text) or ("",))]
         total += len(words)
+        if len(cell) == 1 and (units := readings(cell[0].text)):
+            unit = Item("unit", cell[0].text, cell, 0, units=units)
+            found.append(Column("result", unit.left, unit.right, unit))
+            understood += len(words)
+            continue
         index = 0
         while index < len(words):
             for number in range(min(4, len(words) - index), 0, -1):
@@ -127,14 +132,7 @@ def columns_of(line: Line) -> tuple[Column, ...]:
             else:
                 number = 1
                 word = words[index][1]
-                day, units = dates.iso(word.text), readings(word.text)
-                if units and len(cell) == 1:
-                    item = Item("unit", word.text, (word,), 0, units=units)
-                    number = len(_header_tokens(word.text)) or 1
-                    found.append(Column("result", word.left, word.right, item))
-                    understood += number
-                    index += number
-                    continue
+                day = dates.iso(word.text)
                 if day:
                     days.append((len(found), day))
                     understood += len(_header_tokens(word.text))

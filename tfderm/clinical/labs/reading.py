@@ -75,9 +75,10 @@ def _with_units(items: Sequence[Item], columns: Sequence[Column]) -> list[Item]:
     found = []
     for item, following in itertools.zip_longest(items, items[1:]):
         found.append(item)
-        column = column_of(item, columns)
-        if item.kind == "number" and column and column.unit and (following is None or following.kind != "unit"):
-            found.append(replace(column.unit, cell=item.cell))
+        if item.kind == "number" and (following is None or following.kind != "unit"):
+            column = column_of(item, columns)
+            if column and column.unit:
+                found.append(replace(column.unit, cell=item.cell))
     return found
 
 
@@ -192,7 +193,7 @@ def _is_conceivable(value: Item, candidates: Sequence[Candidate], decimal: str |
     return any(
         candidate.analyte.is_pure_number
         or any(
-            candidate.analyte.measured_in(unit) and candidate.analyte.possible(option, unit)
+            candidate.analyte.possible(option, unit)
             for unit in (candidate.analyte.unit, *_OFTEN_UNNAMED)
             for option in values(value.numbers[0], decimal)
         )
