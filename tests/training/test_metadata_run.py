@@ -51,7 +51,7 @@ def test_every_image_is_learned_without_its_metadata_too(run):
     learner = trained_model(model, recipe)
     compile_model(learner, recipe, 1)
     assert {id(variable) for variable in learner.variables} == {id(variable) for variable in model.variables}
-    answers, columns = taught_classes(learner), run.contract.metadata
+    answers, columns = taught_classes(learner, recipe), run.contract.metadata
     pipeline = InputPipeline(corpus, records, recipe, (), False, answers=answers, metadata=columns)
     ((inputs, targets, weights),) = pipeline.dataset()
     inputs = {name: value.numpy() for name, value in inputs.items()}

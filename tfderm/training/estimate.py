@@ -45,7 +45,7 @@ def measured_step(recipe: Recipe, corpus: Corpus, records: Sequence[Record]) -> 
     learner = trained_model(model, recipe)
     compile_model(learner, recipe, steps_per_epoch=2)
     batch_records = records[: recipe.batch_size]
-    strides, components, answers = map_strides(model), component_names(model), taught_classes(learner)
+    strides, components, answers = map_strides(model), component_names(model), taught_classes(learner, recipe)
     pipeline = InputPipeline(
         corpus, batch_records, recipe, strides, True, components, answers=answers, metadata=metadata
     )

@@ -73,7 +73,7 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
         return model
     if recipe.metadata:
         model = with_answer_without_metadata(model)
-    taught = {name: model.output[name] for name in taught_classes(model)}
+    taught = {name: model.output[name] for name in taught_classes(model, recipe)}
     if not auxiliary:
         return model if len(taught) == len(model.output) else keras.Model(model.input, taught)
     if "features" not in {layer.name for layer in model.layers}:
@@ -88,6 +88,6 @@ def trained_model(model: keras.Model, recipe: Recipe, auxiliary: Sequence[Auxili
     return keras.Model(model.input, {**taught, **outputs})
 
 
-def taught_classes(model: keras.Model) -> list[str]:
-    """Outputs of a classifier that learn the class."""
-    return [name for name in model.output if name in TAUGHT]
+def taught_classes(model: keras.Model, recipe: Recipe) -> list[str]:
+    """Outputs of what `fit` takes that learn the class; none where the task has no classes."""
+    return [name for name in model.output if name in TAUGHT] if recipe.classes else []

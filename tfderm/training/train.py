@@ -127,7 +127,7 @@ def train(
         f"{keras.backend.backend()} backend",
         file=sys.stderr,
     )
-    strides, components, answers = map_strides(model), component_names(model), taught_classes(learner)
+    strides, components, answers = map_strides(model), component_names(model), taught_classes(learner, recipe)
     if strides and not any(record.boxes for record in part["train"]):
         print(
             "no training photograph has lesion boxes: nothing tells the location maps where lesions are; "
