@@ -347,7 +347,8 @@ def test_a_scale_is_not_converted_to_another(tmp_path):
 
 def test_a_value_after_a_load_is_marked(tmp_path):
     for line in ("Glucose 120 min  145 mg/dL  <140", "Insulin 2 hours  55 uIU/mL"):
-        assert all(result.marked for result in read(tmp_path, line).results)
+        [result] = read(tmp_path, line).results
+        assert result.marked
 
 
 @pytest.mark.parametrize(
