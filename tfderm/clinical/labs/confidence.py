@@ -54,32 +54,24 @@ def judge(readings: Sequence[tuple[int, Reading, bool]]) -> list[Judged]:
     """
     judged = []
     flagged = any(reading.flag and reading.flag.meaning in ("H", "L") for _, reading, _ in readings)
+    flagged |= sum(bool(reading.rest and reading.derived_flag) for _, reading, _ in readings) > 1
     for page, reading, recognised in readings:
-        derived = derived_flag(reading)
+        derived = reading.derived_flag
         doubts = dict.fromkeys(reading.doubts)
         doubts |= dict.fromkeys(_of_value(reading, derived, recognised))
         doubts |= dict.fromkeys(_of_recognition(reading) if recognised else ())
-        if recognised and derived and reading.flag is None and (flagged or reading.has_rest):
+        if derived and reading.flag is None and (reading.rest or (recognised and flagged)):
             doubts["flag may be lost"] = None
         if recognised and reading.unit == "U/L" and any(other.unit == "[IU]/L" for _, other, _ in readings):
             # A thin I is easily lost, and no laboratory prints both.
             doubts["unit unlike the other enzymes'"] = None
-        if any(_conflict(reading, other) for _, other, _ in readings if other is not reading):
+        if any(reading.agrees_with(other) is False for _, other, _ in readings if other is not reading):
             doubts["another result of this analyte differs"] = None
         confidence = RECOGNISED if recognised else STORED
         for doubt in doubts:
             confidence *= _COSTS[doubt]
         judged.append(Judged(reading, page, derived, round(confidence, 3), tuple(doubts)))
     return judged
-
-
-def derived_flag(reading: Reading) -> str | None:
-    """H above the range, L below it; None within it, without one, or where a bound leaves it open."""
-    if reading.high is not None and reading.value > reading.high and reading.comparator != "<":
-        return "H"
-    if reading.low is not None and reading.value < reading.low and reading.comparator != ">":
-        return "L"
-    return None
 
 
 def _of_value(reading: Reading, derived: str | None, recognised: bool) -> list[str]:
@@ -119,11 +111,3 @@ def _of_recognition(reading: Reading) -> list[str]:
     if any(map(differs, (*words, *(reading.unit_item.words if reading.unit_item else ())))):
         doubts.append("read differently the second time")
     return doubts
-
-
-def _conflict(reading: Reading, other: Reading) -> bool:
-    if reading.analyte != other.analyte or reading.unit is None or other.unit is None:
-        return False
-    mine = reading.analyte.canonical(reading.value, reading.unit)
-    its = reading.analyte.canonical(other.value, other.unit)
-    return mine is not None and its is not None and abs(mine - its) > 0.02 * max(abs(mine), abs(its))

@@ -16,12 +16,13 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+"""Pattern of a month's name, in English or Italian."""
 _DATE = re.compile(
     r"(?<![\d.,])(?:(?P<iso>(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2}))|"
     r"(?P<one>\d{1,2})(?P<mark>[-/.])(?P<two>\d{1,2})(?P=mark)(?P<end>\d{4}|\d{2})(?![.,]\d)|"
-    rf"(?P<name>{_MONTH})\.?\s+(?P<name_day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<name_year>\d{{4}})|"
-    rf"(?P<day_first>\d{{1,2}})[\s.-]+(?P<day_name>{_MONTH})\.?,?[\s.-]+(?P<day_year>\d{{4}}))(?!\d)",
+    rf"(?P<name>{MONTH})\.?\s+(?P<name_day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<name_year>\d{{4}})|"
+    rf"(?P<day_first>\d{{1,2}})[\s.-]+(?P<day_name>{MONTH})\.?,?[\s.-]+(?P<day_year>\d{{4}}))(?!\d)",
     re.IGNORECASE,
 )
 # In order of trust: taken, arrived, of no said kind, written.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tfderm.clinical.labs.dates import MONTH
 from tfderm.clinical.labs.documents import Word
 from tfderm.clinical.labs.numbers import NUMBER
 from tfderm.clinical.labs.units import readings
@@ -19,7 +20,8 @@ _AT_LEAST = (
 )
 _MALE = r"(?:adult\s+)?(?:males?|men|man|maschi[oe]?|maschile|uomini|uomo|M|U|♂)"
 _FEMALE = r"(?:adult\s+)?(?:females?|women|woman|femmin[ae]|femminile|donn[ae]|F|D|♀)"
-_TO = rf"(?:\s*{_DASH}+\s*|\s+to\s+|\s+a\s+|\s+al\s+|\s*\.\.+\s*)"
+# A minus that touches a number in a column of its own is a change, and joins nothing.
+_TO = rf"(?:(?!\s*\t\s*[-−]\d)\s*{_DASH}+\s*|\s+to\s+|\s+a\s+|\s+al\s+|\s*\.\.+\s*)"
 _MARK = r"(?:\s*\x01\d+\x02)?"
 _BETWEEN = rf"(?:da\s+|from\s+|between\s+|tra\s+)?(?P<low>{NUMBER}){_MARK}{_TO}(?P<high>{NUMBER})"
 
@@ -35,6 +37,7 @@ _LABELS = {
     "unit": r"(?:units?|u\.?\s?m\.?|unit[aà](?:\s+di\s+misura)?|uom)\s*[:=]",
 }
 _SKIPPED = (
+    rf"\d{{1,2}}[ -](?:{MONTH})\.?,?[ -](?:\d{{4}}|\d{{2}})|(?:{MONTH})\.? \d{{1,2}}, ?\d{{4}}|"
     r"\d{1,2}(?P<s>[/.-])\d{1,2}(?P=s)\d{2,4}|\d{4}(?P<t>[/-])\d{1,2}(?P=t)\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\b)?|"
     r"1\s*:\s*\d+|\[?\d{4,5}-\d\]?(?=\s|$)"
 )
@@ -47,8 +50,8 @@ _LOW_WORD = (
     r"(?:(?i:critical(?:ly)?\s+low|very\s+low|below\s+(?:range|normal|reference)|low|decreased|bass[oa]|diminuit[oa]|"
     r"ridott[oa]|inferiore)|LL|L[Oo]|L)"
 )
-_HIGH = rf"(?:[\[(]\s*{_HIGH_WORD}\s*[\])]|{_HIGH_WORD}|[{_UP}]+|(?<=\s)\++(?=\s))"
-_LOW = rf"(?:[\[(]\s*{_LOW_WORD}\s*[\])]|{_LOW_WORD}|[{_DOWN}]+)"
+_HIGH = rf"(?:\*+\s?HH?|[\[(]\s*{_HIGH_WORD}\s*[\])]|{_HIGH_WORD}|[{_UP}]+|(?<=\s)\++(?=\s))"
+_LOW = rf"(?:\*+\s?LL?|[\[(]\s*{_LOW_WORD}\s*[\])]|{_LOW_WORD}|[{_DOWN}]+)"
 _NORMAL = r"(?:NORMALE?|[Nn]ormale?|NORM|WNL|[Ww]ithin\s+(?:range|normal\s+limits)|[Ii]n\s+range|IN\s+RANGE|OK|N|\(N\))"
 _ODD = (
     r"(?:ABNORMAL|[Aa]bnormal|ABN|Abn|[Aa]normale|ANORMALE|alterato|[Bb]orderline|BORDERLINE|[Cc]ritical|CRITICAL|"
@@ -65,7 +68,8 @@ _PATTERN = re.compile(
             rf"(?P<range>[\[(]?\s*(?:(?:(?P<male>(?i:{_MALE}))|(?P<female>(?i:{_FEMALE})))\s*[:=.]?\s*)?(?i:{_BETWEEN})"
             rf"(?!\s*{_DASH}\s*\d)(?!\d|[.,]\d)\s*[\])]?)",
             rf"(?P<bound>[\[(]?\s*(?:(?:(?P<male_bound>(?i:{_MALE}))|(?P<female_bound>(?i:{_FEMALE})))\s*[:=.]?\s*)?"
-            rf"(?:(?P<at_most>(?i:{_AT_MOST}))|(?P<at_least>(?i:{_AT_LEAST})))\s*(?P<bounded>{NUMBER})(?!\d)\s*[\])]?)",
+            rf"(?:(?P<at_most>(?i:{_AT_MOST}))|(?P<at_least>(?i:{_AT_LEAST})))\s*(?P<bounded>{NUMBER})"
+            rf"(?!\d|[.,]\d|\s*{_DASH}+\s*\d)\s*[\])]?)",
             rf"(?P<number>(?<![\w.,^]){NUMBER}(?!\d))(?:\^\w)?",
             rf"(?P<high_flag>(?<!\w){_HIGH}{_END})",
             rf"(?P<low_flag>(?<!\w){_LOW}{_END})",
@@ -77,7 +81,8 @@ _PATTERN = re.compile(
 )
 _GLUED_BEFORE = re.compile(rf"^([*!{_UP}{_DOWN}]+|[HL](?=\d)|[“”‘’\"'°])({NUMBER})$")
 _GLUED_AFTER = re.compile(
-    rf"^([<>≤≥]?{NUMBER})(\^\w)?([*!{_UP}{_DOWN}]+|[HLN]{{1,2}}\*?|\([HLN*]{{1,2}}\)|\[[HLN*]{{1,2}}\])$"
+    rf"^([<>≤≥]?{NUMBER})(\^\w)?([*!{_UP}{_DOWN}]+|\*+[HL]{{1,2}}|[HLN]{{1,2}}\*?|\([HLN*]{{1,2}}\)|"
+    r"\[[HLN*]{1,2}\])$"
 )
 _GLUED_UNIT = re.compile(rf"^([\[(]?[<>≤≥]?{NUMBER}(?:{_DASH}{NUMBER})?[\])]?)([^\d.,\s].*)$")
 UNIT_TAILS = ("hb", "(hb)", "hgb", "m2", "m²", "m^2", "mq", "feu", "ddu", "(feu)", "(ddu)")
@@ -120,18 +125,19 @@ def scan(lines: Sequence[Sequence[Sequence[Word]]]) -> list[Item]:
     """
     text, owners, units, cells = _text(lines)
     items: list[Item] = []
-    label = None
+    label, alone = None, False
     for match in _PATTERN.finditer(text):
         start, end = match.span()
         words = tuple(dict.fromkeys(owner for owner in owners[start:end] if owner is not None))
         if not words:
             continue
         cell = next(cells[i] for i in range(start, end) if owners[i] is not None)
-        if items and "\n" in text[_end_of(items, owners, start) : start]:
+        if not alone and items and "\n" in text[_end_of(items, owners, start) : start]:
             label = None
         groups = match.groupdict()
         if name := next((name for name in _LABELS if groups[f"label_{name}"]), None):
             label = name
+            alone = not text[:start].rpartition("\n")[2].strip() and not text[end:].partition("\n")[0].strip()
             continue
         shown = re.sub(r"\x01(\d+)\x02", lambda m: units[int(m[1])][0], match[0]).strip()
         common = {"text": " ".join(shown.split()), "words": words, "cell": cell, "label": label}
@@ -155,11 +161,18 @@ def scan(lines: Sequence[Sequence[Sequence[Word]]]) -> list[Item]:
         elif set(shown) == {"-"} and items and items[-1].kind == "number" and items[-1].cell == cell:
             # In the value's own column a minus is a flag, as some laboratories print it; in another it means nothing.
             items.append(Item("flag", meaning="L", **common))
+        elif shown in ("<", ">") and any(item.kind == "number" for item in items) and _is_cell(text, start, end):
+            items.append(Item("flag", meaning="H" if shown == ">" else "L", **common))
         else:
             items.append(Item("skipped" if groups["skipped"] else "text", **common))
         if items[-1].kind in ("number", "range", "bound"):
-            label = None
+            label, alone = None, False
     return items
+
+
+def _is_cell(text: str, start: int, end: int) -> bool:
+    """Whether a part of `_text`'s string is all that stands in its column."""
+    return text[:start].rstrip(" ").endswith("\t") and text[end:].lstrip(" ").startswith("\t")
 
 
 def _end_of(items: list[Item], owners: list[Word | None], start: int) -> int:
@@ -217,6 +230,8 @@ def _pieces(word: Word) -> list[tuple[str, Word]]:
         text = re.sub(rf"(?<=\d){raised}", "^" + digit, text) if raised in text else text
     if readings(text):
         return [(text, word)]
+    if text[-1] in ")]" and not re.search(r"[\[(]", text) and readings(text[:-1]):
+        return [(text[:-1], word)]  # The bracket was opened before a range.
     if match := _GLUED_BEFORE.match(text):
         return [(match[1], word), (match[2], word)]
     if match := _GLUED_AFTER.match(text):

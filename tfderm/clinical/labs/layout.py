@@ -17,6 +17,7 @@ from tfderm.clinical.labs.units import readings
 _TELLING = {"result", "range", "unit"}
 _BULLET = re.compile(r"(?:[•●○▪■□►▶✓✔✗→»·*†‡#-]+|\d{1,3}[.)]|[a-z][.)])$")
 _UNIT_LIKE = re.compile(r"(?:[mµμunpkf]|mc)?(?:g|mol|l|iu|ui|u|eq)/", re.IGNORECASE)
+_DOSE = re.compile(r"(?:m|mc|µ)g[.,;]?")
 # A time after a load or a stimulus is part of a test's name.
 _TIMED = re.compile(r"\d+ ?(?:min|minuti|minutes|h|hr|hours?|or[ae])\b")
 _NAME_LABEL = re.compile(r"(?:test|esame|analyte|analisi|name|component|parameter|parametro)\s*[:=]$", re.IGNORECASE)
@@ -154,6 +155,8 @@ def columns_of(line: Line) -> tuple[Column, ...]:
         for index, _ in days:
             found[index] = replace(found[index], role="previous")
     roles = {column.role for column in found} - {"other", "unknown"}
+    if len(line.cells) > 2 and sum(column.unit is not None for column in found) == len(line.cells) - 1:
+        return tuple(column for column in found if column.unit)  # "Differential   %   10^9/L"
     if len(roles) >= 2 and roles & _TELLING and understood >= 0.6 * total:
         return tuple(found)
     return ()
@@ -221,7 +224,8 @@ def anchors_of(line: Line, recognised: bool) -> list[Anchor]:
             code = analytes.by_code(cell[index].text.strip("[]()"))
             rest = cell[index:]
             of_unit = index and rest[0].text.strip("()").lower() in UNIT_TAILS and readings(cell[index - 1].text)
-            if of_unit or _UNIT_LIKE.match(rest[0].text):
+            is_dose = index and cell[index - 1].text[-1].isdigit() and _DOSE.fullmatch(rest[0].text)
+            if of_unit or is_dose or _UNIT_LIKE.match(rest[0].text):
                 index += 1
                 continue
             number, found = (1, (code,)) if code else analytes.find([w.text for w in rest], _endings(rest), recognised)

@@ -10,7 +10,7 @@ from tfderm.clinical.labs.documents import Document, Page, Word
 from tfderm.clinical.labs.identity import HIDDEN, Veil, is_qualitative
 from tfderm.clinical.labs.layout import Column, lines_of
 from tfderm.clinical.labs.numbers import decimal_separator
-from tfderm.clinical.labs.reading import Reading, read
+from tfderm.clinical.labs.reading import Reading, read, take_minuses_for_low
 from tfderm.clinical.labs.records import SENTENCE, Leftover, Record, records_of
 from tfderm.clinical.labs.results import Box, Report, Result, UnreadLine
 
@@ -69,6 +69,7 @@ def parse(path: Path | str, *, day_first: bool | None = None, units: Sequence[st
             unread.append(_without_result(page, record, veil, "part of a sentence"))
         else:
             readings += [(page.number, reading, page.recognised) for reading in own]
+    take_minuses_for_low([reading for _, reading, _ in readings])
     results = [_result(judged, veil, units) for judged in _distinct(judge(readings))]
     collected, others = dates.collected(lines, day_first)
     return Report(

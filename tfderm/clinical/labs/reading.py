@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from tfderm.clinical.labs.analytes import ALIKE, EXTENDED, UNSURE, Analyte, Candidate
 from tfderm.clinical.labs.documents import Word
-from tfderm.clinical.labs.fields import PREVIOUS, REFERENCE, RESULT, Item, scan
-from tfderm.clinical.labs.layout import Column, column_of, role_of
+from tfderm.clinical.labs.fields import PREVIOUS, REFERENCE, Item, scan
+from tfderm.clinical.labs.layout import role_of
 from tfderm.clinical.labs.numbers import values
 from tfderm.clinical.labs.records import Record
+from tfderm.clinical.labs.selection import items_of, results_among, unit_after
 from tfderm.clinical.labs.units import misread
 
 _COMMON_UNITS = (
@@ -21,6 +22,7 @@ _COMMON_UNITS = (
     "L/L", "mL/min/{1.73_m2}", "mmol/mol", "mL/min", "mosm/kg", "{INR}",
 )  # fmt: skip
 
+_PUNCTUATION = ".,:;()[]{}|/\\•·='\""
 _OFTEN_UNNAMED = ("mmol/L", "umol/L", "nmol/L", "pmol/L", "g/L", "/uL", "L/L")
 
 
@@ -28,7 +30,7 @@ _OFTEN_UNNAMED = ("mmol/L", "umol/L", "nmol/L", "pmol/L", "g/L", "/uL", "L/L")
 class Reading:
     """A value with what belongs to it, before anything is judged; numbers in the printed unit.
 
-    `has_rest` says that a sign or two stand beside it which are not understood.
+    `rest` are the signs beside it which are not understood.
     """
 
     analyte: Analyte
@@ -43,19 +45,38 @@ class Reading:
     unit_item: Item | None
     words: tuple[Word, ...]
     name: tuple[Word, ...]
-    has_rest: bool
+    rest: tuple[Item, ...]
     doubts: list[str] = field(default_factory=list)
+
+    @property
+    def derived_flag(self) -> str | None:
+        """H above the range, L below it; None within it, without one, or where a bound leaves it open."""
+        if self.high is not None and self.value > self.high and self.comparator != "<":
+            return "H"
+        if self.low is not None and self.value < self.low and self.comparator != ">":
+            return "L"
+        return None
+
+    def agrees_with(self, other: "Reading") -> bool | None:
+        """Whether both are the same quantity within 2 %; None where they are of different ones, or lack a unit."""
+        if self.analyte != other.analyte or self.unit is None or other.unit is None:
+            return None
+        mine, its = (self.analyte.canonical(each.value, each.unit) for each in (self, other))
+        if mine is None or its is None:
+            return None
+        return abs(mine - its) <= 0.02 * max(abs(mine), abs(its))
 
 
 def read(record: Record, decimal: str | None, sex: str | None, recognised: bool) -> list[Reading]:
     """The values of a record: none where it holds no number, two where share and absolute count stand in one line."""
-    items = [item for item in _with_units(record.items(), record.columns) if item.label != PREVIOUS]
-    kept = [(item, role_of(item, record.columns)) for item in items]
-    kept = [(item, role) for item, role in kept if role != "previous"]
-    chosen, doubts = _values(kept)
-    if not chosen and record.columns:
+    items = [item for item in items_of(record) if item.label != PREVIOUS]
+    roles = [(item, role_of(item, record.columns)) for item in items]
+    kept = [(item, role) for item, role in roles if role != "previous"]
+    chosen, doubts = results_among(kept)
+    is_older = any(role == "previous" and item.kind in ("number", "bound") for item, role in roles)
+    if not chosen and record.columns and not is_older:
         kept = [(item, None) for item in items]
-        chosen, doubts = _values(kept)
+        chosen, doubts = results_among(kept)
         doubts = [*doubts, "columns unlike their header"]
     readings = []
     for place, value in enumerate(chosen):
@@ -65,66 +86,33 @@ def read(record: Record, decimal: str | None, sex: str | None, recognised: bool)
             reading.doubts += [*record.doubts, *doubts]
             readings.append(reading)
     if len(readings) > 1 and len({reading.analyte.name for reading in readings}) < len(readings):
-        readings = readings[:1]
-        readings[0].doubts.append("several numbers")
+        first, *others = readings
+        if not all(first.agrees_with(other) for other in others):
+            first.doubts.append("several numbers")
+        return [first]
     return readings
 
 
-def _with_units(items: Sequence[Item], columns: Sequence[Column]) -> list[Item]:
-    """The items, with the unit that is a column's title after the numbers below it which have none."""
-    found = []
-    for item, following in itertools.zip_longest(items, items[1:]):
-        found.append(item)
-        if item.kind == "number" and (following is None or following.kind != "unit"):
-            column = column_of(item, columns)
-            if column and column.unit:
-                found.append(replace(column.unit, cell=item.cell))
-    return found
+def take_minuses_for_low(readings: Sequence[Reading]) -> None:
+    """Give a report's readings the flag L whose minus stands where other readings have a plus.
+
+    Only where each of these minuses stands beside a value below its range: others mean that there is no flag.
+    """
+    pluses = [reading.flag for reading in readings if reading.flag and set(reading.flag.text) == {"+"}]
+    minuses = [
+        (reading, item)
+        for reading in readings
+        for item in reading.rest
+        if reading.flag is None and set(item.text) <= set("-–−") and any(_above(item, plus) for plus in pluses)
+    ]
+    if all(reading.derived_flag == "L" for reading, _ in minuses):
+        for reading, item in minuses:
+            reading.flag = replace(item, kind="flag", meaning="L")
+            reading.words = tuple(sorted((*reading.words, *item.words), key=lambda word: (word.top, word.left)))
 
 
-def _values(kept: Sequence[tuple[Item, str | None]]) -> tuple[list[Item], list[str]]:
-    """The items that are results: one as a rule, several where each has a unit of its own."""
-    numbers = [(item, role) for item, role in kept if item.kind == "number" and item.label != REFERENCE]
-    if not numbers and sum(item.kind in ("bound", "range") and item.sex is None for item, _ in kept) > 2:
-        return [], []  # A list of categories.
-    for wanted in (
-        [item for item, _ in numbers if item.label == RESULT],
-        [item for item, role in numbers if role == "result"],
-        [item for item, role in kept if item.kind == "bound" and role == "result" and item.label != REFERENCE],
-        [item for item, role in numbers if role not in ("other", "unknown", "low", "high", "range", "name")],
-        [item for item, role in numbers if role not in ("other", "unknown", "low", "high")],
-    ):
-        if wanted:
-            break
-    else:
-        bounds = [item for item, role in kept if item.kind == "bound" and role != "range" and item.label != REFERENCE]
-        ranged = [item for item, _ in kept if item.kind == "range"]
-        if bounds and (len(bounds) > 1 or ranged or _followed_by_unit(bounds[0], kept)):
-            return bounds[:1], []
-        return [], []
-    if len(wanted) == 1:
-        return wanted, []
-    with_unit = [item for item in wanted if _followed_by_unit(item, kept)]
-    units = {item.units for item in (_unit_after(item, kept) for item in with_unit) if item}
-    if len(with_unit) == len(units) > 1:
-        return with_unit, []
-    if len(with_unit) == 1:
-        return with_unit, ["several numbers"]
-    return wanted[:1], ["several numbers"]
-
-
-def _unit_after(value: Item, kept: Sequence[tuple[Item, str | None]]) -> Item | None:
-    items = [item for item, _ in kept]
-    for item in items[items.index(value) + 1 :]:
-        if item.kind == "unit":
-            return item
-        if item.kind != "flag":
-            return None
-    return None
-
-
-def _followed_by_unit(value: Item, kept: Sequence[tuple[Item, str | None]]) -> bool:
-    return _unit_after(value, kept) is not None
+def _above(item: Item, other: Item) -> bool:
+    return item.left < other.right and other.left < item.right
 
 
 def _share(kept, first: Item | None, following: Item | None) -> list[tuple[Item, str | None]]:
@@ -183,9 +171,17 @@ def _reading(record, value: Item, share, decimal, sex, recognised) -> Reading | 
         unit_item=unit_item,
         words=_in_order(record, {id(word) for item in used for word in item.words}),
         name=record.name,
-        has_rest=any(item.kind == "text" and len(item.text) <= 2 for item, _ in share),
+        rest=tuple(item for item, role in share if _is_rest(item, role, value, recognised)),
         doubts=doubts,
     )
+
+
+def _is_rest(item: Item, role: str | None, value: Item, recognised: bool) -> bool:
+    """Whether something short may be a flag: whatever a scan shows, in stored text a sign after the value."""
+    if item.kind != "text" or len(item.text) > 2:
+        return False
+    is_sign = not any(character.isalnum() or character in _PUNCTUATION for character in item.text)
+    return recognised or (is_sign and item.left > value.left and role not in ("previous", "other"))
 
 
 def _is_conceivable(value: Item, candidates: Sequence[Candidate], decimal: str | None) -> bool:
@@ -210,7 +206,7 @@ def _unit(value: Item, share) -> Item | None:
     units = [(item, role) for item, role in share if item.kind == "unit"]
     if not units:
         return None
-    after = _unit_after(value, share)
+    after = unit_after(value, share)
     in_column = next((item for item, role in units if role == "unit"), None)
     same_cell = next((item for item, _ in units if item.cell == value.cell and item.left >= value.left), None)
     return after if after and after.cell == value.cell else in_column or after or same_cell or units[0][0]
@@ -287,7 +283,9 @@ def _range(value, share, number, decimal, sex, doubts) -> tuple[float | None, fl
         low, high = (_near(ends[end], number, decimal) if end in ends else None for end in ("low", "high"))
         return low, high, list(ends.values())
     ranges = [(item, role) for item, role in share if item.kind in ("range", "bound") and item is not value]
-    if any(role == "range" or item.label == REFERENCE for item, role in ranges):
+    if ranges and _is_next(ranges[0][0], value, share):
+        ranges = [ranges[0], *((item, role) for item, role in ranges[1:] if item.sex)]
+    elif any(role == "range" or item.label == REFERENCE for item, role in ranges):
         ranges = [(item, role) for item, role in ranges if role == "range" or item.label == REFERENCE or item.sex]
     found = [item for item, _ in ranges]
     if any(item.sex for item in found):
@@ -306,6 +304,13 @@ def _range(value, share, number, decimal, sex, doubts) -> tuple[float | None, fl
         doubts.append("range upside down")
         return None, None, [first]
     return *_nearest(pairs, number), [first]
+
+
+def _is_next(limits: Item, value: Item, share) -> bool:
+    """Whether a range follows a value with nothing but unit and flag between them."""
+    items = [item for item, _ in share]
+    start, end = items.index(value), items.index(limits)
+    return start < end and all(item.kind in ("unit", "flag") for item in items[start + 1 : end])
 
 
 def _near(item: Item, number: float, decimal: str | None) -> float:

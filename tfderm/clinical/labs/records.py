@@ -14,12 +14,22 @@ from tfderm.clinical.labs.analytes import CUT, Candidate
 from tfderm.clinical.labs.documents import Page, Word
 from tfderm.clinical.labs.fields import REFERENCE, Item, scan
 from tfderm.clinical.labs.identity import HIDDEN
-from tfderm.clinical.labs.layout import Anchor, Column, Line, anchors_of, columns_of, is_text, lines_of, role_of
+from tfderm.clinical.labs.layout import (
+    Anchor,
+    Column,
+    Line,
+    anchors_of,
+    columns_of,
+    header_phrases,
+    is_text,
+    lines_of,
+    role_of,
+)
 
 SENTENCE = "amid a sentence"
 """The doubt of a number that a comment speaks of."""
 _JOINING = frozenset("is are and or on may if than should sono oppure".split())
-_MAX_LINES = 6
+_MAX_LINES = 8
 _FOREIGN_SECTION = re.compile(r"\b(?:urin\w*|liquor|csf|cerebrospinal|feci|stool|saliva|synovial)\b", re.IGNORECASE)
 _BLOOD_SECTION = re.compile(
     r"\b(?:blood|h?a?ematolog\w*|ematolog\w*|emocromo\w*|emato\w*|chemistry|chimica|biochim\w*|biochemistry|serum|siero|"
@@ -105,18 +115,27 @@ def _rows(page: Page, columns: tuple[Column, ...]) -> tuple[list[_Row], list[Lef
     rows: list[_Row] = []
     headers: list[Leftover] = []
     foreign = False
+    outer = columns
     for line in lines_of(page.words):
-        if found := columns_of(line):
+        if (found := columns_of(line)) and not (rows and _are_units_of(found, rows[-1])):
             columns = found if len(line.cells) > 1 else ()
+            outer = outer if all(column.unit for column in found) else columns
             headers.append(Leftover(line, None))
             continue
         anchors = anchors_of(line, page.recognised)
         row = _Row(line, anchors, columns, scan([line.cells]))
         if not anchors and not row.has_value and len(line.text) < 60:
+            columns = outer  # A section's units end with it.
             foreign = bool(_FOREIGN_SECTION.search(line.text)) or (foreign and not _BLOOD_SECTION.search(line.text))
         row.foreign = foreign
         rows.append(row)
     return rows, headers, columns
+
+
+def _are_units_of(columns: tuple[Column, ...], row: _Row) -> bool:
+    """Whether units, with at most a word before them, stand below names side by side."""
+    titles = [column for column in columns if column.unit is None]
+    return len(row.anchors) > 1 and not row.has_value and len(titles) <= 1
 
 
 def _of_row(rows: list[_Row], index: int, recognised: bool) -> list[Record]:
@@ -190,13 +209,15 @@ def _take_below(record: Record, rows: list[_Row], index: int, left: float, right
         ):
             return
         items = scan([part.cells])
-        if any(item.kind == "text" and is_text(item.words[0]) for item in items):
+        titled = header_phrases().get(analytes.tokens(part.text)) == "result"
+        if not titled and any(item.kind == "text" and is_text(item.words[0]) for item in items):
             if any(item.kind == "number" and item.label is None for item in items):
                 return
             if all(item.kind in ("text", "skipped") for item in items):
                 continue
         if record.has_value and any(item.kind == "number" and item.label is None for item in items):
-            return
+            if len(rows[index].anchors) > 1 or any(item.kind not in ("number", "flag") for item in items):
+                return  # Numbers alone may be the ends of a scale, drawn before the value.
         record.lines.append(part)
         row.taken = True
         bottom = part.bottom

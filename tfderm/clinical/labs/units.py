@@ -154,8 +154,8 @@ def _spellings(unit: str) -> set[str]:
     plain = unit.lower().replace("[iu]", "iu").replace("{1.73_m2}", "1.73m2")
     spellings = {plain, plain.replace("iu", "ui"), plain.replace("/mm3", "/mmc")}
     for power, words in (
-        ("10*3", ("k", "mila", "migl", "10^3")),
-        ("10*6", ("m", "milioni", "10^6")),
+        ("10*3", ("k", "mila", "migl", "10^3", "thou", "thousand", "10e3")),
+        ("10*6", ("m", "milioni", "10^6", "mill", "million", "10e6")),
         ("10*9", ("10^9",)),
     ):
         if plain.startswith(power):
