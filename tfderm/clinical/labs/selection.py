@@ -66,13 +66,10 @@ def results_among(kept: Sequence[tuple[Item, str | None]]) -> tuple[list[Item], 
             return bounds[:1], []
         return [], []
     if len(wanted) == 1:
-        [value] = wanted
-        below_ranges = [item for item, role in numbers if role == "range"]
-        if value in below_ranges:
+        among_ranges = [item for item, role in numbers if role == "range"]
+        if wanted[0] in among_ranges:
             return wanted, ["columns unlike their header"]
-        if below_ranges:
-            return wanted, ["several numbers"]
-        return wanted, []
+        return wanted, ["several numbers"] if among_ranges else []
     with_unit = [item for item in wanted if _followed_by_unit(item, kept)]
     units = {item.units for item in (unit_after(item, kept) for item in with_unit) if item}
     if len(with_unit) == len(units) > 1:
@@ -91,6 +88,7 @@ def _without_scale(numbers: list[tuple[Item, str | None]], ranges: Sequence[tupl
 
 
 def unit_after(value: Item, kept: Sequence[tuple[Item, str | None]]) -> Item | None:
+    """The unit behind a value, with at most flags between them."""
     items = [item for item, _ in kept]
     for item in items[items.index(value) + 1 :]:
         if item.kind == "unit":
